@@ -1,0 +1,1 @@
+"""The agent: conversation, turn-taking, the reply check, transports and the command line."""

@@ -1,0 +1,125 @@
+"""What a writer is: the data that goes in and comes out, and the protocols engines fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One past turn of the talk, as it was spoken."""
+
+    question: str
+    """What the person said."""
+    reply: str
+    """What the person heard of the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the writer is told, free of any model's template: each engine renders it in its own."""
+
+    role: str
+    """Who the agent is; completes "You are …"."""
+    facts: tuple[str, ...]
+    """Everything the agent knows, in a fixed order: role and facts are the cached prefix."""
+    question: str
+    """What the person said in this turn."""
+    history: tuple[Exchange, ...] = ()
+    """Past turns, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one reply is to be written."""
+
+    steps: int
+    """K: denoising steps, at least 1."""
+    canvas: int
+    """Positions that are denoised together, end mark included."""
+    rule: str = "cosine"
+    """Name of the commit rule, see commit.py."""
+    threshold: float = 0.9
+    """Confidence above which the threshold rule commits, 0 to 1."""
+    seed: int = 0
+    """Same seed, same prompt, same plan: same reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One canvas position."""
+
+    token: int
+    """Token id; the mask id while open."""
+    text: str
+    """The characters this token adds to the reply; empty while open and after the end mark."""
+    is_open: bool
+    """Still masked."""
+    confidence: float
+    """Probability of the token when it was committed, 0 to 1; 1 for a pinned one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The canvas after one denoising step."""
+
+    step: int
+    """Steps done, from 1."""
+    steps: int
+    """K of the plan."""
+    cells: tuple[Cell, ...]
+    """One for every canvas position."""
+
+    @property
+    def text(self) -> str:
+        """The reply so far, open positions left out."""
+        return "".join(cell.text for cell in self.cells).strip()
+
+    @property
+    def is_finished(self) -> bool:
+        """No position is open."""
+        return not any(cell.is_open for cell in self.cells)
+
+
+class PromptCache(Protocol):
+    """A prompt that was read, whatever the engine keeps of it."""
+
+    @property
+    def tokens(self) -> int:
+        """Length of the whole prompt in tokens."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes whole replies. Blocking; called from one thread."""
+
+    @property
+    def name(self) -> str:
+        """Engine name as in the settings."""
+        ...
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages it writes (ISO 639-1)."""
+        ...
+
+    @property
+    def max_canvas(self) -> int:
+        """Longest canvas it takes."""
+        ...
+
+    def read(self, prompt: Prompt) -> PromptCache:
+        """Read the prompt once; the prefix of role and facts is kept from call to call."""
+        ...
+
+    def write(
+        self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
+    ) -> Iterator[Draft]:
+        """Denoise one reply; yields after every step, the caller may stop between two.
+
+        given: a token id for every canvas position that is pinned, None for those to write;
+        its length is the plan's canvas. None: all positions are open.
+        """
+        ...
