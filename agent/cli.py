@@ -1,0 +1,167 @@
+"""The command line: what a person types, told apart here and done elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from atonce.config.errors import AtonceError, UsageError
+
+INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Every fault is one sentence on standard error."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    try:
+        return _run(_parser().parse_args(argv))
+    except AtonceError as error:
+        print(f"atonce: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # the reader of a pipe went away: `atonce settings | head`
+        _drop_output()
+        return 1
+    except KeyboardInterrupt:
+        print("atonce: stopped", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # An engine may be deep in a call that nothing can interrupt: do not wait for its thread.
+        os._exit(INTERRUPTED)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    logging.basicConfig(
+        level=getattr(arguments, "log_level", "warning").upper(),
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    code: int = arguments.run(arguments)
+    sys.stdout.flush()
+    return code
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose faults are ours: one sentence."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (see: {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="atonce", description="A voice agent that has its whole reply at once.")
+    parser.add_argument("--version", action="version", version=f"atonce {version('atonce')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_ask(commands)
+    _add_models(commands)
+    _add_settings(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _with_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, for example llm.steps=8; may be repeated",
+    )
+    parser.add_argument(
+        "--log-level",
+        default="warning",
+        choices=("debug", "info", "warning", "error"),
+        help="what is logged on standard error (default: warning)",
+    )
+
+
+def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "ask", help="answer one question, from an audio file or from text, aloud in a WAV file"
+    )
+    parser.add_argument("question", nargs="?", type=Path, metavar="QUESTION.wav")
+    parser.add_argument("--text", help="the question in words, instead of a file")
+    parser.add_argument("--out", type=Path, default=Path("reply.wav"), help="default: reply.wav")
+    parser.add_argument("--steps", type=int, metavar="K", help="denoising steps (llm.steps)")
+    parser.add_argument("--canvas", type=int, metavar="N", help="reply positions (llm.canvas)")
+    parser.add_argument("--seed", type=int, help="same seed, same reply (llm.seed)")
+    parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
+    _with_settings(parser)
+    parser.set_defaults(run=_ask)
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("models", help="list, fetch or remove the model files")
+    parser.add_argument("action", nargs="?", default="list", choices=("list", "fetch", "clear"))
+    parser.set_defaults(run=_models)
+
+
+def _add_settings(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("settings", help="what is in force, and where each value came from")
+    _with_settings(parser)
+    parser.set_defaults(run=_settings)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("doctor", help="look for what is missing, and say what to do")
+    _with_settings(parser)
+    parser.set_defaults(run=_doctor)
+
+
+# The commands import their modules only when they run: --help and a typing slip stay instant.
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    from atonce.agent import ask
+
+    if (arguments.question is None) == (arguments.text is None):
+        raise UsageError("give one question: a file (atonce ask QUESTION.wav) or --text WORDS")
+
+    overrides = list(arguments.overrides)
+    for key in ("steps", "canvas", "seed"):
+        value = getattr(arguments, key)
+        if value is not None:
+            overrides.append(f"llm.{key}={value}")
+
+    return ask.run(
+        ask.Question(arguments.question, arguments.text),
+        out=arguments.out,
+        config=arguments.config,
+        overrides=overrides,
+        is_json=arguments.json,
+    )
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from atonce.agent import models_view
+
+    return models_view.run(arguments.action)
+
+
+def _settings(arguments: argparse.Namespace) -> int:
+    from atonce.agent.settings_view import render
+    from atonce.config.load import load
+
+    print(render(load(arguments.config, arguments.overrides)))
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from atonce.agent import doctor
+
+    return doctor.run(arguments.config, arguments.overrides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

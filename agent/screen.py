@@ -1,0 +1,156 @@
+"""What a person sees of one turn: the reply as it denoises, then the timeline.
+
+In a terminal the drafts are drawn live on standard error and the result is printed on standard output; where standard
+output is a file or a pipe only plain lines are printed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from atonce.agent.events import DraftMade, Event, QuestionHeard, ReplyChecked
+
+if TYPE_CHECKING:
+    from atonce.agent.ask import Answer
+    from atonce.llm.protocols import Cell
+
+OPEN_CELL = "▁▁▁ "  # a masked position: about as wide as a word
+SOURCES = {
+    "denoiser": "written by the diffusion model",
+    "fact": "the best-matching fact, read out: no draft passed the check",
+    "unknown": "the honest sentence: neither a draft nor a fact would do",
+}
+BAR_WIDTH = 40
+
+
+class Screen:
+    """Shows the events of one turn."""
+
+    def __init__(self, *, is_silent: bool) -> None:
+        self._is_silent = is_silent
+        self._console = Console(stderr=True, highlight=False)
+        self._is_live = self._console.is_terminal and sys.stdout.isatty() and not is_silent
+        self._live: Live | None = None
+        self._heard = ""
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def say(self, line: str) -> None:
+        """A line about progress."""
+        self._console.print(f"atonce: {line}", markup=False, soft_wrap=True)
+
+    def show(self, event: Event) -> None:
+        """Draw an event, where there is a terminal to draw on."""
+        if not self._is_live:
+            return
+
+        match event:
+            case QuestionHeard():
+                self._heard = event.text
+            case DraftMade():
+                self._draw(draft_line(event))
+            case ReplyChecked() if not event.verdict.passes:
+                problem = event.verdict.problems[0]
+                note = "given up" if event.final else "masked again"
+                self._console.print(f"  check: {problem.detail} ({note})", style="yellow", markup=False)
+            case _:
+                pass
+
+    def show_answer(self, answer: Answer, out: Path) -> None:
+        """The result, on standard output."""
+        self._stop()
+        console = Console(highlight=False)
+        console.print(Text.assemble(("heard  ", "dim"), answer.heard), soft_wrap=True)
+        console.print(Text.assemble(("reply  ", "dim"), (answer.reply.text, "bold")), soft_wrap=True)
+        console.print(
+            Text.assemble(("source ", "dim"), answer.reply.source, f" ({SOURCES[answer.reply.source]})"),
+            soft_wrap=True,
+        )
+        console.print(
+            Text.assemble(("sound  ", "dim"), f"{out} ({answer.audio.seconds:.1f} s)"), soft_wrap=True
+        )
+        console.print(waterfall(answer))
+
+    def _draw(self, line: Text) -> None:
+        if self._live is None:
+            self._live = Live(console=self._console, transient=True, auto_refresh=False)
+            self._live.start()
+
+        heard = Text.assemble(("heard  ", "dim"), self._heard)
+        self._live.update(Group(heard, line), refresh=True)
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def draft_line(event: DraftMade) -> Text:
+    """The canvas after one step: open positions as bars, words the brighter the surer they are."""
+    draft = event.draft
+    what = f"repair {event.repair} " if event.repair else "draft  "
+    line = Text.assemble((what, "dim"))
+
+    for cell in draft.cells:
+        line.append(OPEN_CELL if cell.is_open else cell.text, style=_style(cell))
+
+    line.append(f"   step {draft.step} of {draft.steps}", style="dim")
+    return line
+
+
+def _style(cell: Cell) -> str:
+    if cell.is_open:
+        return "dim cyan"
+
+    return "bold" if cell.confidence > 0.9 else "default" if cell.confidence > 0.5 else "yellow"
+
+
+def waterfall(answer: Answer) -> Table:
+    """The timeline as bars: what took how long, from the question to the end."""
+    rows: list[tuple[str, float, float]] = []
+    before = 0.0
+
+    for name, at in _moments(answer):
+        rows.append((name, before, at))
+        before = at
+
+    whole = max(before, 1e-9)
+    table = Table(box=None, show_header=True, header_style="dim", padding=(0, 1))
+    table.add_column("mark")
+    table.add_column("ms", justify="right")
+    table.add_column("took", justify="right")
+    table.add_column("")
+
+    for name, start, end in rows:
+        left = round(BAR_WIDTH * start / whole)
+        bar = " " * left + "█" * max(1, round(BAR_WIDTH * (end - start) / whole))
+        table.add_row(name, f"{1000 * end:.0f}", f"{1000 * (end - start):.0f}", Text(bar, "cyan"))
+
+    return table
+
+
+def _moments(answer: Answer) -> list[tuple[str, float]]:
+    """Marks and denoising steps in the order of time, seconds since zero."""
+    timeline = answer.timeline
+    moments: list[tuple[str, float]] = [
+        (name, at) for name, at in timeline.marks_s.items() if name != "first_draft"
+    ]
+    moments += [(f"step {n}", at) for n, at in enumerate(timeline.drafts_s, 1)]
+    return sorted(moments, key=lambda moment: moment[1])
