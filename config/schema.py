@@ -1,0 +1,184 @@
+"""Every setting there is: its type, its range, and what it means, with its unit.
+
+Rule 1. No defaults here: they stand in default.yaml alone, where a user reads them.
+Rule 2. Strict: a text is a text and a number a number; unknown names are refused.
+Rule 3. Frozen: settings do not change while an agent runs.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from atonce.config import registry
+
+LARGEST_CANVAS = 400
+"""Positions that any engine can write at once; each engine may take fewer."""
+MOST_STEPS = 64
+"""More denoising steps than this never changed a reply."""
+
+
+def _one_line(text: str) -> str:
+    """Text that is read aloud or stands in the prompt: one line, single spaces, never empty."""
+    line = " ".join(text.split())
+
+    if not line:
+        raise PydanticCustomError("empty", "is empty; write something, or leave the line out")
+
+    return line
+
+
+def _known_transcriber(name: str) -> str:
+    return _known("transcriber", name)
+
+
+def _known_synthesizer(name: str) -> str:
+    return _known("synthesizer", name)
+
+
+def _known_writer(name: str) -> str:
+    return _known("llm", name)
+
+
+def _known(kind: registry.Kind, name: str) -> str:
+    """The name, if the registry has such an engine."""
+    if name not in registry.names(kind):
+        raise PydanticCustomError("engine", "{reason}", {"reason": registry.unknown(kind, name)})
+
+    return name
+
+
+def _named(facts: object) -> object:
+    """Facts whose names are not blank."""
+    if isinstance(facts, Mapping) and any(not str(name).strip() for name in facts):
+        raise PydanticCustomError("unnamed", "has a fact without a name")
+
+    return facts
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+Facts = Annotated[
+    Mapping[str, Line],
+    BeforeValidator(_named),
+    AfterValidator(MappingProxyType),
+    PlainSerializer(dict),
+]
+Threads = Annotated[int, Field(ge=0, le=256)]
+
+
+class Section(BaseModel):
+    """What all groups of settings have in common."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+
+class Sentences(Section):
+    """What the agent says by itself, word for word."""
+
+    unknown: Line
+    """Said when the facts do not answer the question, or no reply passed the check."""
+    nothing_heard: Line
+    """Said when the recording holds no words."""
+
+
+class AgentSettings(Section):
+    """Who the agent is and what it knows."""
+
+    role: Line
+    """Who it is; completes "You are …"."""
+    facts: Facts
+    """What it knows: a short name and one or two spoken sentences for each.
+    A file that gives facts replaces all of them."""
+    check: bool
+    """Whether every reply is checked against the facts before it is spoken."""
+    sentences: Sentences
+    """What the agent says by itself, word for word."""
+
+
+class TranscriberSettings(Section):
+    """Writes down what was said."""
+
+    engine: Annotated[str, AfterValidator(_known_transcriber)]
+    """Which transcriber."""
+    model: Line
+    """A model name that the engine knows, or a folder with one."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    """Language that is heard (ISO 639-1), such as en."""
+    threads: Threads
+    """Processor threads; 0: as many as suit the processor's cores."""
+
+
+class SynthesizerSettings(Section):
+    """Speaks the reply."""
+
+    engine: Annotated[str, AfterValidator(_known_synthesizer)]
+    """Which synthesizer."""
+    voice: Line
+    """A voice name that the engine knows, or the path of a voice file."""
+
+
+class LlmSettings(Section):
+    """Writes the reply: all of it at once, in a few denoising steps."""
+
+    engine: Annotated[str, AfterValidator(_known_writer)]
+    """Which writer."""
+    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
+    """K, the denoising steps of a reply: fewer are faster, more are surer."""
+    min_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
+    """The fewest denoising steps that a reply may be written in."""
+    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
+    """The most denoising steps that a reply may be written in."""
+    canvas: Annotated[int, Field(ge=8, le=LARGEST_CANVAS)]
+    """Positions (tokens) that are denoised together: the longest reply, its end mark included."""
+    rule: Literal["cosine", "threshold", "quota"]
+    """Which positions are committed in a step: cosine and quota commit a planned number, few
+    first or the same each time; threshold commits all that are sure enough."""
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    """Confidence from which the threshold rule commits, 0 to 1."""
+    repairs: Annotated[int, Field(ge=0, le=8)]
+    """How often a reply that fails the check is masked where it failed and denoised again."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    """Same seed, same question, same settings: same reply."""
+    threads: Threads
+    """Processor threads; 0: as many as suit the processor's cores."""
+
+    @model_validator(mode="after")
+    def _steps_are_in_order(self) -> Self:
+        for low, high in (
+            ("min_steps", "max_steps"),
+            ("min_steps", "steps"),
+            ("steps", "max_steps"),
+        ):
+            if getattr(self, low) > getattr(self, high):
+                raise PydanticCustomError(
+                    "order",
+                    "llm.{low} must not be above llm.{high}",
+                    {"low": low, "high": high},
+                )
+
+        return self
+
+
+class Settings(Section):
+    """All settings."""
+
+    agent: AgentSettings
+    """Who the agent is and what it knows."""
+    transcriber: TranscriberSettings
+    """Writes down what was said."""
+    synthesizer: SynthesizerSettings
+    """Speaks the reply."""
+    llm: LlmSettings
+    """Writes the reply: all of it at once, in a few denoising steps."""
