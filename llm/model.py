@@ -1,0 +1,227 @@
+"""The transformer: a reader that reads the prompt once, a tower that writes the canvas K times.
+
+What is unusual here:
+- The reader is a plain causal Llama (RMSNorm, rotary positions, grouped heads, SwiGLU). Its keys
+  and values are returned, never changed in place: a prefix read once serves many prompts.
+- The tower is made of some of the reader's layers ("depths"), trained further. Layer j attends to
+  what the reader kept at *its own depth* for the prompt but its last token, and to the canvas in
+  both directions.
+- Shift: the inputs are the last prompt token and the canvas but its last position, so the state at
+  input i predicts canvas position i, as in the autoregressive model that the weights come from.
+- No timestep input: the number of masks is the time, so rows at different steps share one pass.
+- The head is the reader's embedding, and only its rows that may be said; see `score`.
+
+B rows of a batch, T tokens read, P tokens in the past, S = P + T, L canvas positions, V ids that
+may be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The shape of a Llama; the defaults are SmolLM2-135M."""
+
+    width: int = 576
+    """Features of one position."""
+    layers: int = 30
+    """Depth of the reader."""
+    heads: int = 9
+    """Query heads."""
+    kv_heads: int = 3
+    """Key and value heads; each serves heads / kv_heads query heads."""
+    head: int = 64
+    """Features of one head."""
+    hidden: int = 1536
+    """Inner features of the feed-forward part."""
+    vocabulary: int = 49152
+    """Rows of the embedding."""
+    context: int = 8192
+    """Most positions the model was trained on."""
+    theta: float = 100_000.0
+    """Base of the rotary frequencies."""
+    epsilon: float = 1e-5
+    """Added under the root of a norm."""
+
+
+KeyValue = tuple[Tensor, Tensor]
+"""Keys and values of one layer, both (B, kv_heads, P, head); B may be 1 and is then shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What the reader keeps of the tokens it has read; never changed, only continued."""
+
+    layers: tuple[KeyValue, ...]
+    """One for every depth."""
+
+    @property
+    def tokens(self) -> int:
+        """How many were read."""
+        return self.layers[0][0].shape[2] if self.layers else 0
+
+    def at(self, depths: Sequence[int]) -> Cache:
+        """Only these depths, as the tower wants them."""
+        return Cache(tuple(self.layers[depth] for depth in depths))
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward; causal or not is a matter of the bias it is given."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.input_norm = nn.Parameter(torch.empty(sizes.width))
+        # One product instead of three, and of two: small matrices cost mostly their call.
+        self.qkv = nn.Linear(
+            sizes.width, (sizes.heads + 2 * sizes.kv_heads) * sizes.head, bias=False
+        )
+        self.o = nn.Linear(sizes.heads * sizes.head, sizes.width, bias=False)
+        self.post_norm = nn.Parameter(torch.empty(sizes.width))
+        self.gate_up = nn.Linear(sizes.width, 2 * sizes.hidden, bias=False)
+        self.down = nn.Linear(sizes.hidden, sizes.width, bias=False)
+
+    def forward(
+        self, x: Tensor, rotation: KeyValue, past: KeyValue | None, bias: Tensor | None
+    ) -> tuple[Tensor, KeyValue]:
+        """x: (B, T, width); bias: (B|1, kv_heads|1, T * group, S), see `by_group`."""
+        s = self.sizes
+        h = F.rms_norm(x, (s.width,), self.input_norm, s.epsilon)
+        attended, kept = self.attend(h, rotation, past, bias)
+        x = x + self.o(attended)
+        h = F.rms_norm(x, (s.width,), self.post_norm, s.epsilon)
+        gate, up = self.gate_up(h).chunk(2, -1)  # (B, T, hidden) twice
+        return x + self.down(F.silu(gate) * up), kept
+
+    def attend(
+        self, h: Tensor, rotation: KeyValue, past: KeyValue | None, bias: Tensor | None
+    ) -> tuple[Tensor, KeyValue]:
+        """Let every position look at the past and at the others, as far as the bias allows."""
+        s = self.sizes
+        B, T, _ = h.shape
+        heads = self.qkv(h).view(B, T, -1, s.head).transpose(1, 2)  # (B, all heads, T, head)
+        q, k, v = heads.split((s.heads, s.kv_heads, s.kv_heads), 1)
+        q, k = rotate(q, rotation), rotate(k, rotation)
+        if past is not None:
+            k = torch.cat([past[0].expand(B, -1, -1, -1), k], 2)  # (B, kv_heads, S, head)
+            v = torch.cat([past[1].expand(B, -1, -1, -1), v], 2)
+
+        # Heads that share their keys become more query rows, instead of copies of the keys.
+        q = q.reshape(B, s.kv_heads, -1, s.head)  # (B, kv_heads, group * T, head)
+        a = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        a = a.view(B, s.heads, T, s.head).transpose(1, 2)  # (B, T, heads, head)
+        return a.reshape(B, T, s.heads * s.head), (k, v)
+
+
+class Reader(nn.Module):
+    """The causal model: reads tokens, keeps keys and values, can go on from what it kept."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.embedding = nn.Parameter(torch.empty(sizes.vocabulary, sizes.width))
+        self.layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.layers))
+        self.norm = nn.Parameter(torch.empty(sizes.width))
+
+    def forward(self, ids: Tensor, past: Cache | None = None) -> tuple[Tensor, Cache]:
+        """ids (B, T) → normed states (B, T, width), and the cache of everything read so far."""
+        T, P = ids.shape[1], past.tokens if past else 0
+        rotation = angles(torch.arange(P, P + T, device=ids.device)[None], self.sizes)
+        bias = causal_bias(T, P, ids.device)
+        grouped = None if bias is None else by_group(bias.to(self.norm.dtype), self.sizes)
+        x, kept = F.embedding(ids, self.embedding), []
+        for depth, layer in enumerate(self.layers):
+            x, kv = layer(x, rotation, past.layers[depth] if past else None, grouped)
+            kept.append(kv)
+
+        x = F.rms_norm(x, (self.sizes.width,), self.norm, self.sizes.epsilon)
+        return x, Cache(tuple(kept))
+
+
+class Tower(nn.Module):
+    """The writer: the reader's layers at some depths, looking at the prompt and at the canvas."""
+
+    def __init__(self, sizes: Sizes, depths: Sequence[int], mask: int) -> None:
+        super().__init__()
+        self.sizes, self.depths, self.mask = sizes, tuple(depths), mask
+        self.layers = nn.ModuleList(Layer(sizes) for _ in self.depths)
+        self.norm = nn.Parameter(torch.empty(sizes.width))
+        self.mask_embedding = nn.Parameter(torch.empty(sizes.width))
+
+    def forward(
+        self,
+        embedding: Tensor,
+        last: Tensor,
+        canvas: Tensor,
+        past: Cache,
+        *,
+        positions: Tensor | None = None,
+        bias: Tensor | None = None,
+    ) -> Tensor:
+        """One denoising step: normed states (B, L, width); state i speaks of canvas position i.
+
+        embedding: the reader's, (vocabulary, width). last: (B,), the prompt's last token.
+        canvas: (B, L), mask ids where open. past: the prompt but its last token, at the depths.
+        positions: (B|1, L) where they do not simply continue the prompt's (padded batches).
+        bias: added to the attention scores, (B|1, heads|1, L|1, P + L).
+        """
+        L = canvas.shape[1]
+        inputs = torch.cat([last[:, None], canvas[:, :-1]], 1)  # (B, L), the shift
+        is_open = (inputs == self.mask)[:, :, None]
+        x = torch.where(is_open, self.mask_embedding, F.embedding(inputs, embedding))
+        if positions is None:
+            positions = torch.arange(past.tokens, past.tokens + L, device=canvas.device)[None]
+
+        rotation = angles(positions, self.sizes)
+        grouped = None if bias is None else by_group(bias, self.sizes, rows=L)
+        for layer, kept in zip(self.layers, past.layers, strict=True):
+            x, _ = layer(x, rotation, kept, grouped)
+
+        return F.rms_norm(x, (self.sizes.width,), self.norm, self.sizes.epsilon)
+
+
+def score(states: Tensor, sayable: Tensor) -> Tensor:
+    """Logits over what may be said: states (N, width), sayable rows (V, width) → (N, V)."""
+    return F.linear(states, sayable)
+
+
+def angles(positions: Tensor, sizes: Sizes) -> KeyValue:
+    """Cosine and sine of the rotary angles: positions (B|1, T) → two of (B|1, 1, T, head)."""
+    steps = torch.arange(0, sizes.head, 2, device=positions.device).float() / sizes.head
+    angle = positions[:, None, :, None].float() * (1.0 / sizes.theta**steps)  # (B|1, 1, T, head/2)
+    angle = torch.cat([angle, angle], -1)
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, rotation: KeyValue) -> Tensor:
+    """Turn the feature pairs of x (B, heads, T, head) by their positions' angles."""
+    cos, sin = rotation
+    first, second = x.chunk(2, -1)
+    return x * cos + torch.cat([-second, first], -1) * sin
+
+
+def causal_bias(T: int, P: int, device: torch.device) -> Tensor | None:
+    """0 where token t of T may look, minus infinity where not: (1, 1, T, P + T); None where it sees all."""
+    if T == 1:
+        return None
+
+    return torch.full((T, P + T), float("-inf"), device=device).triu(P + 1)[None, None]
+
+
+def by_group(bias: Tensor, sizes: Sizes, rows: int | None = None) -> Tensor:
+    """Lay a bias (B|1, heads|1, T|1, S) out for the layers: (B|1, kv_heads|1, group * T, S)."""
+    B, H, _, S = bias.shape
+    if rows is not None:
+        bias = bias.expand(B, H, rows, S)
+
+    if H == 1:
+        return bias.repeat(1, 1, sizes.heads // sizes.kv_heads, 1)
+
+    return bias.reshape(B, sizes.kv_heads, -1, S)
