@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from atonce.config.plain_yaml import Keys, Origin, Value
+from atonce.config.errors import SettingsError
+from atonce.config.plain_yaml import Keys, Origin, Value, scalar
 from atonce.config.reference import Entry, entries
 
 LONGEST_QUOTE = 40
@@ -16,22 +18,42 @@ LONGEST_QUOTE = 40
 _LAYERS = ("default", "file", "command line")
 
 
-def sentences(
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One thing that is wrong with the settings."""
+
+    keys: Keys
+    """Which setting."""
+    what: str
+    """What is wrong with it."""
+    origin: Origin | None
+    """Where it stands; None where it stands nowhere."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Sorts complaints as their places are read: files first, line by line."""
+        return (_LAYERS.index(self.origin.layer), self.origin.line) if self.origin else (0, 0)
+
+    def __str__(self) -> str:
+        place = f"{self.origin}: " if self.origin else ""
+        return f"{place}{'.'.join(self.keys)}: {self.what}"
+
+
+def refusal(complaints: Iterable[Complaint]) -> SettingsError:
+    """All of them in one error, each on its line."""
+    return SettingsError("\n".join(map(str, sorted(complaints, key=lambda one: one.place))))
+
+
+def about(
     errors: Iterable[ErrorDetails], origins: Mapping[Keys, Origin], model: type[BaseModel]
-) -> list[str]:
-    """One sentence for each error that pydantic found, in the order of files and lines."""
-    found = [_sentence(error, origins, entries(model)) for error in errors]
-    return [text for _, text in sorted(found, key=lambda pair: pair[0])]
+) -> list[Complaint]:
+    """What pydantic found, as complaints."""
+    return [_complaint(error, origins, entries(model)) for error in errors]
 
 
-def unwanted(keys: Keys, value: Value, origin: Origin) -> str:
-    """The sentence for a value where a section is wanted."""
-    return complaint(keys, f"a section is wanted here, not {quoted(value)}", origin)
-
-
-def complaint(keys: Keys, what: str, origin: Origin | None) -> str:
-    """Puts place and key before what is wrong."""
-    return f"{origin}: {'.'.join(keys)}: {what}" if origin else f"{'.'.join(keys)}: {what}"
+def not_a_section(keys: Keys, value: Value, origin: Origin) -> Complaint:
+    """A value stands where a section is wanted."""
+    return Complaint(keys, f"a section is wanted here, not {quoted(value)}", origin)
 
 
 def quoted(value: object) -> str:
@@ -56,21 +78,23 @@ def quoted(value: object) -> str:
     return f'the text "{short}"'
 
 
-def _sentence(
+def _complaint(
     error: ErrorDetails, origins: Mapping[Keys, Origin], known: Mapping[Keys, Entry]
-) -> tuple[tuple[int, int], str]:
+) -> Complaint:
     keys = tuple(str(key) for key in error["loc"])
 
     if error["type"] == "order":
         keys, what = _order(error, keys, origins)
     elif error["type"] == "extra_forbidden":
         what = _unknown(keys, known)
+    elif error["type"] == "missing":
+        what = "is missing"
+    elif error["type"] in ("empty", "unnamed", "engine"):
+        what = error["msg"]
     else:
-        what = _wrong(error, keys, known)
+        what = _wrong(error, known.get(keys))
 
-    origin = _origin(keys, origins)
-    rank = (_LAYERS.index(origin.layer), origin.line) if origin else (0, 0)
-    return rank, complaint(keys, what, origin)
+    return Complaint(keys, what, _origin(keys, origins))
 
 
 def _origin(keys: Keys, origins: Mapping[Keys, Origin]) -> Origin | None:
@@ -120,24 +144,18 @@ def _unknown(keys: Keys, known: Mapping[Keys, Entry]) -> str:
     return f"there is no such setting; {place} {', '.join(beside)}"
 
 
-def _wrong(error: ErrorDetails, keys: Keys, known: Mapping[Keys, Entry]) -> str:
-    """A value of the wrong type or out of range."""
-    entry = known.get(keys)
-
-    if error["type"] == "missing":
-        return "is missing"
-
-    if error["type"] in ("empty", "unnamed", "engine"):
-        return error["msg"]
-
+def _wrong(error: ErrorDetails, entry: Entry | None) -> str:
+    """A value of the wrong type or out of range; no entry: one of the user's own names."""
     value = error["input"]
-
-    if entry is None and error["type"] == "string_type":
-        hint = "; put it in quotes" if isinstance(value, bool | int | float) else ""
-        return f"text is wanted here, not {quoted(value)}{hint}"
-
-    wanted = entry.wanted if entry else error["msg"]
+    wanted = entry.wanted if entry else "text"
     found = "what stands there" if entry and entry.is_secret else quoted(value)
-    needs_quotes = error["type"] == "string_type" and isinstance(value, bool | int | float)
-    hint = "; put it in quotes" if needs_quotes else ""
-    return f"{wanted} is wanted here, not {found}{hint}"
+    return f"{wanted} is wanted here, not {found}{_hint(error['type'], value)}"
+
+
+def _hint(kind: str, value: object) -> str:
+    """What to do about a value that is right but for its quotes."""
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return "; put it in quotes"
+
+    is_quoted = isinstance(value, str) and not isinstance(scalar(value), str)
+    return "; take the quotes away" if is_quoted and value else ""

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from atonce.config.complaints import sentences, unwanted
+from atonce.config.complaints import Complaint, about, not_a_section, refusal
 from atonce.config.errors import SettingsError
 from atonce.config.plain_yaml import (
     HALF_CHARACTER,
@@ -75,7 +75,7 @@ def user_file() -> Path | None:
 
 def _loaded(files: Sequence[Layer], overrides: Sequence[str]) -> Loaded:
     base = parse(DEFAULT_FILE.read_text(encoding="utf-8"), Origin("default", DEFAULT_FILE.name))
-    problems: list[str] = []
+    problems: list[Complaint] = []
 
     for layer in files:
         _merge(base, layer, (), REPLACED, problems)
@@ -85,16 +85,16 @@ def _loaded(files: Sequence[Layer], overrides: Sequence[str]) -> Loaded:
     return Loaded(settings, base.origins)
 
 
-def validated(model: type[_Model], layer: Layer, problems: Sequence[str] = ()) -> _Model:
+def validated(model: type[_Model], layer: Layer, problems: Sequence[Complaint] = ()) -> _Model:
     """The model that a layer describes; problems: what was found wrong before."""
     try:
         settings = model.model_validate_json(json.dumps(layer.tree))
     except ValidationError as error:
-        found = sentences(error.errors(include_url=False), layer.origins, model)
-        raise SettingsError("\n".join([*problems, *found])) from None
+        found = about(error.errors(include_url=False), layer.origins, model)
+        raise refusal([*problems, *found]) from None
 
     if problems:
-        raise SettingsError("\n".join(problems))
+        raise refusal(problems)
 
     return settings
 
@@ -168,7 +168,7 @@ def _override_value(text: str) -> Value:
 
 
 def _merge(
-    base: Layer, layer: Layer, keys: Keys, replaced: frozenset[Keys], problems: list[str]
+    base: Layer, layer: Layer, keys: Keys, replaced: frozenset[Keys], problems: list[Complaint]
 ) -> None:
     """Puts a layer over the base, which changes."""
     old_section = _at(base.tree, keys)
@@ -184,7 +184,7 @@ def _merge(
             _merge(base, layer, path, replaced, problems)
         elif value is not None:
             # A section whose settings are all commented out is empty, and says nothing.
-            problems.append(unwanted(path, value, layer.origins[path]))
+            problems.append(not_a_section(path, value, layer.origins[path]))
 
 
 def _at(tree: dict[str, Value], keys: Keys) -> dict[str, Value]:

@@ -53,7 +53,7 @@ def _section(schema: Mapping[str, Any], root: Mapping[str, Any], keys: Keys) -> 
         yield Entry(
             keys=(*keys, name),
             wanted="a section" if is_section else _wanted(node),
-            meaning=" ".join(node.get("description", "").split()),
+            meaning=" ".join(node.get("description", target.get("description", "")).split()),
             is_section=is_section,
             is_open="additionalProperties" in node,
             is_secret=bool(node.get("writeOnly") or node.get("secret")),
@@ -73,6 +73,6 @@ def _wanted(node: Mapping[str, Any]) -> str:
 
     if node.get("type") in ("integer", "number"):
         kind = "a whole number" if node["type"] == "integer" else "a number"
-        return f"{kind} from {node['minimum']:g} to {node['maximum']:g}"
+        return f"{kind} from {node['minimum']} to {node['maximum']}"
 
     return {"boolean": "true or false", "string": "text"}[node["type"]]

@@ -18,6 +18,7 @@ from pydantic import (
     PlainSerializer,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from atonce.config import registry
@@ -38,24 +39,18 @@ def _one_line(text: str) -> str:
     return line
 
 
-def _known_transcriber(name: str) -> str:
-    return _known("transcriber", name)
+def _engine(kind: registry.Kind) -> tuple[AfterValidator, FieldInfo]:
+    """What holds for the name of an engine: the registry has it."""
 
+    def known(name: str) -> str:
+        if name in registry.names(kind):
+            return name
 
-def _known_synthesizer(name: str) -> str:
-    return _known("synthesizer", name)
-
-
-def _known_writer(name: str) -> str:
-    return _known("llm", name)
-
-
-def _known(kind: registry.Kind, name: str) -> str:
-    """The name, if the registry has such an engine."""
-    if name not in registry.names(kind):
         raise PydanticCustomError("engine", "{reason}", {"reason": registry.unknown(kind, name)})
 
-    return name
+    return AfterValidator(known), Field(
+        json_schema_extra={"wanted": "one of " + ", ".join(registry.names(kind))}
+    )
 
 
 def _named(facts: object) -> object:
@@ -72,6 +67,7 @@ Facts = Annotated[
     BeforeValidator(_named),
     AfterValidator(MappingProxyType),
     PlainSerializer(dict),
+    Field(json_schema_extra={"wanted": "names with a sentence each"}),
 ]
 Threads = Annotated[int, Field(ge=0, le=256)]
 
@@ -110,11 +106,17 @@ class AgentSettings(Section):
 class TranscriberSettings(Section):
     """Writes down what was said."""
 
-    engine: Annotated[str, AfterValidator(_known_transcriber)]
+    engine: Annotated[str, *_engine("transcriber")]
     """Which transcriber."""
     model: Line
     """A model name that the engine knows, or a folder with one."""
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    language: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z]{2,3}$",
+            json_schema_extra={"wanted": "a language code such as en"},
+        ),
+    ]
     """Language that is heard (ISO 639-1), such as en."""
     threads: Threads
     """Processor threads; 0: as many as suit the processor's cores."""
@@ -123,7 +125,7 @@ class TranscriberSettings(Section):
 class SynthesizerSettings(Section):
     """Speaks the reply."""
 
-    engine: Annotated[str, AfterValidator(_known_synthesizer)]
+    engine: Annotated[str, *_engine("synthesizer")]
     """Which synthesizer."""
     voice: Line
     """A voice name that the engine knows, or the path of a voice file."""
@@ -132,7 +134,7 @@ class SynthesizerSettings(Section):
 class LlmSettings(Section):
     """Writes the reply: all of it at once, in a few denoising steps."""
 
-    engine: Annotated[str, AfterValidator(_known_writer)]
+    engine: Annotated[str, *_engine("llm")]
     """Which writer."""
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     """K, the denoising steps of a reply: fewer are faster, more are surer."""
