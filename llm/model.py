@@ -208,7 +208,7 @@ def rotate(x: Tensor, rotation: KeyValue) -> Tensor:
 
 
 def causal_bias(T: int, P: int, device: torch.device) -> Tensor | None:
-    """0 where token t of T may look, minus infinity where not: (1, 1, T, P + T); None where it sees all."""
+    """0 where a token may look, minus infinity where not: (1, 1, T, P + T); None: everywhere."""
     if T == 1:
         return None
 
