@@ -1,34 +1,59 @@
 """Name → engine. An engine's module is imported only when the engine is chosen.
 
-To add an engine: write its file, then add one line here.
+To add an engine: write its file, then add one entry here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from atonce.config.catalogue import MODELS
 from atonce.config.errors import EngineError, SettingsError
 
 Kind = Literal["transcriber", "synthesizer", "llm"]
+"""The sections of the settings that have an engine."""
 
-ENGINES: Mapping[Kind, Mapping[str, str]] = {
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Where an engine is, and which models of the store it needs."""
+
+    place: str
+    """Of its class: "module:class"."""
+    needs: tuple[str, ...] = ()
+    """Models that it cannot do without."""
+    model_setting: str = ""
+    """The setting of its section that may name one more model."""
+
+
+class Chosen(Protocol):
+    """A section of the settings that chooses an engine."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        ...
+
+
+ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
     "transcriber": {
-        "whisper": "atonce.speech.whisper:WhisperTranscriber",
-        "fake": "atonce.speech.fakes:FakeTranscriber",
+        "whisper": Engine("atonce.speech.whisper:WhisperTranscriber", model_setting="model"),
+        "fake": Engine("atonce.speech.fakes:FakeTranscriber"),
     },
     "synthesizer": {
-        "piper": "atonce.speech.piper:PiperSynthesizer",
-        "fake": "atonce.speech.fakes:FakeSynthesizer",
+        "piper": Engine("atonce.speech.piper:PiperSynthesizer", model_setting="voice"),
+        "fake": Engine("atonce.speech.fakes:FakeSynthesizer"),
     },
     "llm": {
-        "embedded": "atonce.llm.denoiser:EmbeddedWriter",
-        "fake": "atonce.llm.fakes:FakeWriter",
+        "embedded": Engine("atonce.llm.denoiser:EmbeddedWriter", needs=("smollm2-135m",)),
+        "fake": Engine("atonce.llm.fakes:FakeWriter"),
     },
 }
-"""For each kind: the name in the settings and where the class is, as "module:class"."""
+"""The engines of each kind, by their name in the settings."""
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -44,18 +69,30 @@ def unknown(kind: Kind, name: str) -> str:
 
 
 def find(kind: Kind, name: str) -> Callable[..., Any]:
-    """The class of an engine; imports it now. Each engine has arguments of its own."""
-    if name not in ENGINES[kind]:
-        raise SettingsError(f"{kind}.engine: {unknown(kind, name)}")
-
-    module, _, attribute = ENGINES[kind][name].partition(":")
+    """The class of an engine, imported now; its arguments are its own."""
+    module, _, attribute = _engine(kind, name).place.partition(":")
 
     try:
         found: Callable[..., Any] = getattr(import_module(module), attribute)
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a library of the system is missing
         raise EngineError(
-            f"the {kind} engine {name} cannot start, a package is missing or broken: {error}; "
-            "`atonce doctor` says which"
+            f"the {kind} engine {name} cannot start, because a package is missing or broken "
+            f"({error}); `atonce doctor` says which"
         ) from error
 
     return found
+
+
+def models(kind: Kind, section: Chosen) -> tuple[str, ...]:
+    """The models of the store that the chosen engine needs; folders and files of the user's own
+    are none of them."""
+    engine = _engine(kind, section.engine)
+    named = str(getattr(section, engine.model_setting)) if engine.model_setting else ""
+    return (*engine.needs, named) if named in MODELS else engine.needs
+
+
+def _engine(kind: Kind, name: str) -> Engine:
+    if name not in ENGINES[kind]:
+        raise SettingsError(f"{kind}.engine: {unknown(kind, name)}")
+
+    return ENGINES[kind][name]
