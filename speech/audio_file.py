@@ -112,7 +112,7 @@ def _read_av(path: Path) -> tuple[Samples, int]:
     import av
 
     try:
-        with path.open("rb") as opened, av.open(opened) as container:
+        with path.open("rb") as opened, av.open(opened, "r") as container:
             if not container.streams.audio:
                 raise AudioError(f"{path} holds no sound; name an audio file")
 
@@ -124,7 +124,7 @@ def _read_av(path: Path) -> tuple[Samples, int]:
 
             for frame in (*container.decode(stream), None):
                 for block in resampler.resample(frame):
-                    blocks.append(block.to_ndarray().T)
+                    blocks.append(np.asarray(block.to_ndarray().T, dtype=np.float32))
                     count += len(blocks[-1])
                     _refuse_long(path, count / rate_hz)
     except av.FFmpegError as error:
