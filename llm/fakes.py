@@ -1,0 +1,115 @@
+"""A writer without a model: for tests, and to try everything else without one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from atonce.config.errors import EngineError
+from atonce.llm.commit import Guess, Marks
+from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
+from atonce.llm.sampler import denoise
+
+MASK, END, FIRST_WORD = 0, 1, 2
+
+
+def nearest_fact(prompt: Prompt) -> str:
+    """The fact that shares the most words with the question; the first of several."""
+    asked = words(prompt.question)
+    return max(prompt.facts, key=lambda fact: len(asked & words(fact)), default="I don't know.")
+
+
+@dataclass(frozen=True, slots=True)
+class FakePrompt:
+    """A prompt that was taken note of."""
+
+    prompt: Prompt
+    """What the writer was told."""
+
+    @property
+    def tokens(self) -> int:
+        """Its words."""
+        told = self.prompt
+        past = [text for turn in told.history for text in (turn.question, turn.reply)]
+        return sum(len(text.split()) for text in (told.role, *told.facts, *past, told.question))
+
+
+class FakeWriter:
+    """Knows its reply from the start, and settles it word by word as a denoiser would.
+
+    A token is a word with the blank before it. Pinned words stay; the reply goes on around them.
+    """
+
+    def __init__(self, answer: Callable[[Prompt], str] = nearest_fact) -> None:
+        """answer: what to reply to a prompt."""
+        self._answer = answer
+        self._words: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """Engine name as in the settings."""
+        return "fake"
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """It repeats whatever it is given."""
+        return ("en",)
+
+    @property
+    def max_canvas(self) -> int:
+        """As the settings allow."""
+        return 400
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, to pin it on a canvas."""
+        return [self._token(word) for word in re.findall(r"\s*\S+", text)]
+
+    def read(self, prompt: Prompt) -> FakePrompt:
+        """Take note of a prompt."""
+        return FakePrompt(prompt)
+
+    def write(
+        self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
+    ) -> Iterator[Draft]:
+        """Denoise one reply; see the protocol."""
+        if not isinstance(cache, FakePrompt):
+            raise EngineError("the fake writer was given a prompt that another engine read.")
+
+        reply = self.encode(self._answer(cache.prompt)) or self.encode("Hm.")
+
+        def look(canvas: Sequence[int]) -> list[Guess]:
+            return [
+                knows(reply, position) for position, token in enumerate(canvas) if token == MASK
+            ]
+
+        return denoise(look, plan, Marks(MASK, END), self._spell, given)
+
+    def _token(self, word: str) -> int:
+        if word not in self._words:
+            self._words.append(word)
+
+        return self._words.index(word) + FIRST_WORD
+
+    def _spell(self, tokens: Sequence[int | None]) -> list[str]:
+        return [
+            "" if token is None or token < FIRST_WORD else self._words[token - FIRST_WORD]
+            for token in tokens
+        ]
+
+
+def knows(reply: Sequence[int], position: int) -> Guess:
+    """A guess that is sure of the reply, a little surer on the left."""
+    sure = 0.999 - position / 10_000
+    if position < len(reply):
+        return Guess(position, (reply[position],), (sure,), end=1 - sure)
+
+    return Guess(position, (FIRST_WORD,), (1 - sure,), end=sure)
+
+
+def words(text: str) -> set[str]:
+    """Its words, for comparison."""
+    return set(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+_: type[Writer] = FakeWriter
