@@ -154,7 +154,7 @@ class EmbeddedWriter:
 
         odds = logits.softmax(-1)
         end = prompt.sayable.index(self._card.end)
-        ended = odds[:, end].tolist()
+        ended = raise_odds(odds[:, end], self._card.end_odds).tolist()
         odds[:, end] = 0
         confidences, ranks = odds.topk(min(RANKS, len(prompt.sayable)), -1)
         tokens = torch.tensor(prompt.sayable)[ranks]
@@ -226,6 +226,12 @@ class EmbeddedWriter:
         """What a reply to this prompt may hold: rule 2."""
         words = set(self._vocabulary.tolist()) | set(ids)
         return sorted((words - self._tokenizer.specials) | {self._card.end})
+
+
+def raise_odds(probability: Tensor, factor: float) -> Tensor:
+    """The probability whose odds are `factor` times as high."""
+    raised = probability * factor
+    return raised / (1 - probability + raised)
 
 
 def check_fit(card: Card, vocabulary: Tensor, tokenizer: Tokenizer, path: Path) -> None:

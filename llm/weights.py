@@ -52,6 +52,9 @@ class Card:
     """Token id of the end mark, `<|im_end|>`; also fills the canvas right of it."""
     max_canvas: int = 48
     """Longest canvas it was trained on."""
+    end_odds: float = 10.0
+    """By how much the odds of "the reply has ended" are raised: one over the weight that the end
+    marks behind a reply had in training. Without it replies are guessed too long."""
     languages: tuple[str, ...] = ("en",)
     """Languages of its training texts (ISO 639-1)."""
 
@@ -165,6 +168,7 @@ def read_card(said: Mapping[str, str], path: Path) -> Card:
             mask=int(values["mask"]),
             end=int(values["end"]),
             max_canvas=int(values["max_canvas"]),
+            end_odds=float(values["end_odds"]),
             languages=tuple(str(language) for language in values["languages"]),
         )
     except (ValueError, TypeError) as error:
