@@ -87,3 +87,19 @@ def _value(settings: BaseModel, keys: Keys) -> object:
 
 def _origin(keys: Keys, origins: Mapping[Keys, Origin]) -> str:
     return str(origins.get(keys, "default"))
+
+
+def reference(settings: BaseModel) -> str:
+    """All settings as a table in Markdown: name, value, what may stand there, what it means."""
+    lines = ["| setting | default | may be | meaning |", "|---|---|---|---|"]
+
+    for keys, entry in entries(type(settings)).items():
+        if entry.is_section:
+            continue
+
+        value = _value(settings, keys)
+        text = MASK if entry.is_secret else as_yaml(value)
+        shown = f"{len(value)} of them" if isinstance(value, Mapping) else f"`{text}`"
+        lines.append(f"| `{entry.name}` | {shown} | {entry.wanted} | {entry.meaning} |")
+
+    return "\n".join(lines)

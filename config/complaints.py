@@ -15,6 +15,8 @@ from atonce.config.reference import Entry, entries
 
 LONGEST_QUOTE = 40
 """Characters of a wrong value that are shown."""
+OWN_ERRORS = frozenset({"empty", "control", "unnamed", "engine"})
+"""Errors whose sentence the schema writes itself."""
 _LAYERS = ("default", "file", "command line")
 
 
@@ -65,7 +67,7 @@ def quoted(value: object) -> str:
         return str(value).lower()
 
     if isinstance(value, int | float):
-        return f"the number {value}"
+        return f"the number {_short(str(value))}"
 
     if isinstance(value, list):
         return "a list"
@@ -73,9 +75,11 @@ def quoted(value: object) -> str:
     if isinstance(value, dict):
         return "a section"
 
-    text = str(value)
-    short = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
-    return f'the text "{short}"'
+    return f'the text "{_short(str(value))}"'
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 def _complaint(
@@ -89,7 +93,7 @@ def _complaint(
         what = _unknown(keys, known)
     elif error["type"] == "missing":
         what = "is missing"
-    elif error["type"] in ("empty", "unnamed", "engine"):
+    elif error["type"] in OWN_ERRORS:
         what = error["msg"]
     else:
         what = _wrong(error, known.get(keys))
@@ -149,13 +153,17 @@ def _wrong(error: ErrorDetails, entry: Entry | None) -> str:
     value = error["input"]
     wanted = entry.wanted if entry else "text"
     found = "what stands there" if entry and entry.is_secret else quoted(value)
-    return f"{wanted} is wanted here, not {found}{_hint(error['type'], value)}"
+    hint = _hint(error["type"], value, is_open=entry is not None and entry.is_open)
+    return f"{wanted} is wanted here, not {found}{hint}"
 
 
-def _hint(kind: str, value: object) -> str:
-    """What to do about a value that is right but for its quotes."""
+def _hint(kind: str, value: object, *, is_open: bool) -> str:
+    """What to do about a value that is nearly right."""
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "; put it in quotes"
+
+    if is_open and value is None:
+        return "; write {} for none"
 
     is_quoted = isinstance(value, str) and not isinstance(scalar(value), str)
     return "; take the quotes away" if is_quoted and value else ""

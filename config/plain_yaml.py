@@ -45,7 +45,7 @@ _PLAIN = "plain"
 _HINTS = {
     "mapping values are not allowed here": "a text with a colon in it must stand in quotes",
     "cannot start any token": "indent with spaces, and put a text that begins so in quotes",
-    "expected <block end>": "the indentation does not fit the lines above",
+    "expected <block end>": "look at the indentation, here and above",
     "could not find expected ':'": "a colon and a space must follow the name of a setting",
     "found unexpected end of stream": "a closing quote or bracket is missing",
     "expected ',' or": "a closing bracket or a comma is missing",
@@ -124,7 +124,7 @@ def parse(text: str, origin: Origin) -> Layer:
     except RecursionError as error:
         raise SettingsError(f"{origin.source}: brackets are nested too deeply") from error
 
-    if node is None:
+    if node is None or (node.tag == _PLAIN and scalar(str(node.value)) is None):
         return Layer()
 
     if not isinstance(node, yaml.MappingNode):

@@ -5,6 +5,7 @@ Rule 2. Strict: a text is a text and a number a number; unknown names are refuse
 Rule 3. Frozen: settings do not change while an agent runs.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
@@ -30,11 +31,19 @@ MOST_STEPS = 64
 
 
 def _one_line(text: str) -> str:
-    """Text that is read aloud or stands in the prompt: one line, single spaces, never empty."""
+    """One line of text that can be said: single spaces, never empty."""
     line = " ".join(text.split())
 
     if not line:
         raise PydanticCustomError("empty", "is empty; write something, or leave the line out")
+
+    for character in line:
+        if unicodedata.category(character) == "Cc":
+            raise PydanticCustomError(
+                "control",
+                "holds the control character {code}, which nobody can say; remove it",
+                {"code": f"U+{ord(character):04X}"},
+            )
 
     return line
 
