@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atonce.agent.events import ChunkSpoken, DraftMade, Event, PromptRead, QuestionHeard, ReplyChecked
-from atonce.agent.knowledge import build_prompt
+from atonce.agent.events import (
+    ChunkSpoken,
+    DraftMade,
+    Event,
+    PromptRead,
+    QuestionHeard,
+    ReplyChecked,
+)
 from atonce.agent.timeline import Timeline
 from atonce.config.errors import AtonceError, AudioError
 from atonce.config.load import load
 
 if TYPE_CHECKING:
-    from atonce.agent.engines import Engines
     from atonce.agent.reply import Reply
     from atonce.agent.screen import Screen
     from atonce.config.schema import Settings
@@ -39,7 +44,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Outcome:
     """Everything one turn gave."""
 
     heard: str
@@ -63,68 +68,53 @@ def run(
         from atonce.agent.screen import Screen
 
         with Screen(is_silent=is_json) as screen:
-            answer = asyncio.run(_answer(question, settings, out, screen))
+            outcome = asyncio.run(_ask(question, settings, out, screen))
     except AtonceError as error:
         if is_json:
-            print(json.dumps({"error": str(error)}))
+            sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+
         raise
 
     if is_json:
-        print(json.dumps(_summary(answer, settings), ensure_ascii=False))
+        sys.stdout.write(json.dumps(_summary(outcome, settings), ensure_ascii=False) + "\n")
     else:
-        screen.show_answer(answer, out)
+        screen.show_outcome(outcome, out)
 
     return 0
 
 
-async def _answer(question: Question, settings: Settings, out: Path, screen: Screen) -> Answer:
+async def _ask(question: Question, settings: Settings, out: Path, screen: Screen) -> Outcome:
     from atonce.speech import audio_file
 
     audio_file.check_writable(out)
     started_s = _process_start_s()
-    setup_ms: dict[str, int] = {"audio_read": 0}
-    audio = None
+    setup_ms = {"audio_read": 0}
+    asked: str | Audio = question.text or ""
 
     if question.file is not None:
-        audio = audio_file.read(question.file)
+        asked = audio_file.read(question.file)
         setup_ms["audio_read"] = round(1000 * (_clock() - started_s))
 
-    from atonce.agent import engines
+    from atonce.agent import engines, pipeline
 
-    engines.ensure_models(settings, hears=audio is not None, say=screen.say)
-    loaded = await engines.load(settings, hears=audio is not None)
+    hears = question.file is not None
+    engines.ensure_models(settings, hears=hears, say=screen.say)
+    loaded = await engines.load(settings, hears=hears)
     setup_ms["models_loaded"] = round(1000 * (_clock() - started_s))
 
     timeline = Timeline(_clock())
     emit = _recorder(timeline, screen)
-    heard = (question.text or "").strip()
+    answer = await pipeline.answer(asked, settings, loaded, emit=emit, clock=_clock)
+    timeline.mark("done", at_s=_clock())
 
-    if audio is not None and loaded.ears is not None:
-        heard = await loaded.ears.hear(audio)
-
-    if not heard:
+    if answer.reply is None or answer.audio is None:
         raise AudioError(
-            f"no speech was heard in {question.file or '--text'}: "
-            "record the question again, closer to the microphone"
+            f"no words were heard in {question.file or '--text'}: "
+            "ask again, closer to the microphone and without noise"
         )
 
-    emit(QuestionHeard(_clock(), heard))
-    reply, sound = await _reply(heard, settings, loaded, emit)
-    timeline.mark("done", at_s=_clock())
-    audio_file.write(sound, out)
-    return Answer(heard, reply, sound, timeline, setup_ms)
-
-
-async def _reply(
-    heard: str, settings: Settings, loaded: Engines, emit: Callable[[Event], None]
-) -> tuple[Reply, Audio]:
-    """The reply to what was heard, and all of its sound."""
-    from atonce.speech.audio_file import join
-
-    prompt = build_prompt(settings.agent.role, settings.agent.facts, heard)
-    reply = await loaded.reply_writer(settings, clock=_clock).write(prompt, emit)
-    pieces = [piece async for piece in loaded.mouth.speak(reply.text, emit, clock=_clock)]
-    return reply, join(pieces)
+    audio_file.write(answer.audio, out)
+    return Outcome(answer.heard, answer.reply, answer.audio, timeline, setup_ms)
 
 
 def _recorder(timeline: Timeline, screen: Screen) -> Callable[[Event], None]:
@@ -150,10 +140,10 @@ def _recorder(timeline: Timeline, screen: Screen) -> Callable[[Event], None]:
     return record
 
 
-def _summary(answer: Answer, settings: Settings) -> dict[str, object]:
-    reply = answer.reply
+def _summary(outcome: Outcome, settings: Settings) -> dict[str, object]:
+    reply = outcome.reply
     return {
-        "heard": answer.heard,
+        "heard": outcome.heard,
         "reply": reply.text,
         "source": reply.source,
         "steps": reply.steps,
@@ -161,9 +151,9 @@ def _summary(answer: Answer, settings: Settings) -> dict[str, object]:
         "engine": settings.llm.engine,
         "repaired": reply.repaired,
         "forced": reply.forced,
-        "marks_ms": answer.timeline.milliseconds(),
-        "setup_ms": answer.setup_ms,
-        "audio_s": round(answer.audio.seconds, 2),
+        "marks_ms": outcome.timeline.milliseconds(),
+        "setup_ms": outcome.setup_ms,
+        "audio_s": round(outcome.audio.seconds, 2),
     }
 
 

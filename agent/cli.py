@@ -108,7 +108,9 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_settings(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("settings", help="what is in force, and where each value came from")
+    parser = commands.add_parser(
+        "settings", help="what is in force, and where each value came from"
+    )
     _with_settings(parser)
     parser.set_defaults(run=_settings)
 

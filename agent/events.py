@@ -1,4 +1,4 @@
-"""What happened in a turn, for whoever shows or records it. Past tense; `at_s` is the clock's time."""
+"""What happened in a turn, for whoever shows or records it; `at_s` is the clock's time."""
 
 from __future__ import annotations
 

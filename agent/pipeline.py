@@ -2,48 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from atonce.agent.events import ChunkSpoken, Event
-from atonce.agent.worker import Worker
+from atonce.agent.engines import Engines
+from atonce.agent.events import ChunkSpoken, Event, QuestionHeard
+from atonce.agent.knowledge import build_prompt
+from atonce.agent.reply import Reply, ReplyRules, ReplyWriter
+from atonce.config.schema import Settings
+from atonce.llm.protocols import Exchange, Plan
+from atonce.speech.audio_file import join
 from atonce.speech.chunker import chunks
-from atonce.speech.protocols import Audio, Synthesizer, Transcriber
+from atonce.speech.protocols import Audio, Synthesizer
 from atonce.speech.spoken import speakable
 
 
 @dataclass(frozen=True, slots=True)
-class Ears:
-    """A transcriber and the thread it runs on."""
+class Answer:
+    """What the agent makes of one question."""
 
-    transcriber: Transcriber
-    """The engine."""
-    worker: Worker
-    """Its thread."""
-
-    async def hear(self, audio: Audio) -> str:
-        """What was said, empty when nothing was."""
-        transcript = await self.worker.run(lambda: self.transcriber.transcribe(audio))
-        return transcript.text
+    heard: str
+    """The question, as it was heard; empty when nothing was."""
+    reply: Reply | None
+    """The settled reply; None when nothing was heard."""
+    audio: Audio | None
+    """Its sound; None when nothing was heard."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mouth:
-    """A synthesizer and the thread it runs on."""
+def ignore(event: Event) -> None:
+    """For those who only want the answer."""
+    del event
 
-    synthesizer: Synthesizer
-    """The engine."""
-    worker: Worker
-    """Its thread."""
 
-    async def speak(
-        self, text: str, emit: Callable[[Event], None], *, clock: Callable[[], float]
-    ) -> AsyncIterator[Audio]:
-        """The sound of a reply, chunk by chunk."""
-        async for audio in self.worker.iterate(self._pieces(text)):
-            emit(ChunkSpoken(clock(), audio.seconds))
-            yield audio
+async def answer(
+    question: str | Audio,
+    settings: Settings,
+    engines: Engines,
+    *,
+    history: Sequence[Exchange] = (),
+    emit: Callable[[Event], None] = ignore,
+    clock: Callable[[], float] = time.monotonic,
+) -> Answer:
+    """Answer one question, in words or as sound; everything on the way is emitted."""
+    heard = question if isinstance(question, str) else await _hear(question, engines)
 
-    def _pieces(self, text: str) -> Iterator[Audio]:
-        for chunk in chunks(text):
-            yield from self.synthesizer.synthesize(speakable(chunk))
+    if not heard.strip():
+        return Answer("", None, None)
+
+    emit(QuestionHeard(clock(), heard))
+    prompt = build_prompt(settings.agent.role, settings.agent.facts, heard, history)
+    writer = ReplyWriter(engines.writer, engines.writing, _rules(settings), clock=clock)
+    reply = await writer.write(prompt, emit)
+    pieces = []
+
+    async for piece in engines.speaking.iterate(_sound(reply.text, engines.synthesizer)):
+        emit(ChunkSpoken(clock(), piece.seconds))
+        pieces.append(piece)
+
+    return Answer(heard, reply, join(pieces))
+
+
+async def _hear(audio: Audio, engines: Engines) -> str:
+    transcriber = engines.transcriber
+
+    if transcriber is None:
+        raise ValueError("these engines were loaded without a transcriber: load(…, hears=True)")
+
+    transcript = await engines.hearing.run(lambda: transcriber.transcribe(audio))
+    return transcript.text
+
+
+def _sound(text: str, synthesizer: Synthesizer) -> Iterator[Audio]:
+    for chunk in chunks(text):
+        yield from synthesizer.synthesize(speakable(chunk))
+
+
+def _rules(settings: Settings) -> ReplyRules:
+    llm = settings.llm
+    return ReplyRules(
+        plan=Plan(llm.steps, llm.canvas, llm.rule, llm.threshold, llm.seed),
+        is_checked=settings.agent.check,
+        repairs=llm.repairs,
+        unknown=settings.agent.sentences.unknown,
+    )

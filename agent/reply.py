@@ -116,7 +116,7 @@ class ReplyWriter:
 def pinned_outside(
     cells: Sequence[Cell], problems: Sequence[Problem], *, margin: int
 ) -> list[int | None]:
-    """Pin every cell but those inside a failing span, `margin` neighbours on both sides, and the end.
+    """Pin every cell but those in a failing span, its `margin` neighbours, and the end.
 
     Spans are characters of the draft's text. The cells after the last word are masked again too, so
     that a repair may be longer or shorter than what it replaces.
@@ -136,6 +136,4 @@ def pinned_outside(
     if not failing:  # a fault without a place: everything is written anew
         return [None] * len(cells)
 
-    return [
-        None if i in failing or i > last_word else cell.token for i, cell in enumerate(cells)
-    ]
+    return [None if i in failing or i > last_word else cell.token for i, cell in enumerate(cells)]

