@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from importlib import metadata
+from importlib.resources import files
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -40,6 +41,8 @@ PACKAGES = {
     "packaging": "packaging",
 }
 """What is installed → what is imported."""
+SHIPPED_WRITER = Path(str(files("atonce.llm"))) / "embedded" / "writer.safetensors"
+"""Comes with the package; its module is not imported for it, because that would import torch."""
 SOUND = "sounddevice"
 """Installed or not; whether it works is a finding of its own."""
 FOR_TALK_ONLY = frozenset({SOUND, "aiortc", "aiomqtt"})
@@ -49,6 +52,7 @@ FEWEST_CORES = 2
 LEAST_MEMORY_GB = 2.0
 """All engines together, with room for the system."""
 INSTALL_AGAIN = "remove the folder .venv and start scripts/atonce, or: pip install --upgrade atonce"
+GET_AGAIN = "get the file again: git checkout llm/embedded, or pip install --force-reinstall atonce"
 INSTALL_PORTAUDIO = "install the sound library: sudo apt-get install libportaudio2"
 
 
@@ -94,6 +98,7 @@ def examine(settings: Settings) -> list[Finding]:
         python_version(sys.version_info[:3]),
         *packages(metadata.requires("atonce") or []),
         *engine_models(settings),
+        *([writer_weights(SHIPPED_WRITER)] if settings.llm.engine == "embedded" else []),
         *own_files(settings),
         disk(settings, models.cache_folder()),
         processor(),
@@ -164,6 +169,27 @@ def needed_models(settings: Settings) -> tuple[str, ...]:
         *registry.models("llm", settings.llm),
         *registry.models("synthesizer", settings.synthesizer),
     )
+
+
+def writer_weights(file: Path) -> Finding:
+    """The trained weights of the embedded writer, which come with atonce itself."""
+    name = "writer weights"
+
+    if not file.is_file():
+        found = f"{file}: there is no such file"
+        return Finding(name, found, GET_AGAIN, needed_for_ask=True)
+
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        return Finding(name, f"{file}: there")
+
+    try:
+        with safe_open(file, framework="numpy"):
+            return Finding(name, f"whole, {file.stat().st_size / 1e6:.0f} MB")
+    except (SafetensorError, OSError) as error:
+        found = f"{file}: is damaged ({error})"
+        return Finding(name, found, GET_AGAIN, needed_for_ask=True)
 
 
 def own_files(settings: Settings) -> Iterator[Finding]:
@@ -255,13 +281,18 @@ def _own_model(folder: Path) -> Finding:
     return Finding("transcriber.model", found, todo, needed_for_ask=True)
 
 
-def _own_voice(voice: Path) -> Finding:
-    missing = [
-        path for path in (voice, voice.with_name(f"{voice.name}.json")) if not path.is_file()
-    ]
-    found = ", ".join(f"{path}: there is no such file" for path in missing) or f"{voice}: there"
-    todo = "correct synthesizer.voice; joe is the one that atonce fetches" if missing else ""
-    return Finding("synthesizer.voice", found, todo, needed_for_ask=True)
+def _own_voice(place: Path) -> Finding:
+    voices = sorted(place.glob("*.onnx")) if place.is_dir() else [place]
+    advice = "correct synthesizer.voice; joe is the one that atonce fetches"
+
+    if len(voices) != 1:
+        found = f"{place}: holds {len(voices)} voices (.onnx) instead of one"
+        return Finding("synthesizer.voice", found, advice, needed_for_ask=True)
+
+    files = (voices[0], voices[0].with_name(f"{voices[0].name}.json"))
+    missing = [f"{path}: there is no such file" for path in files if not path.is_file()]
+    found = ", ".join(missing) or f"{voices[0]}: there"
+    return Finding("synthesizer.voice", found, advice if missing else "", needed_for_ask=True)
 
 
 def _installed(name: str) -> str | None:
