@@ -164,7 +164,8 @@ def _minutes_of(words: str) -> int:
 
 def _money(match: re.Match[str]) -> tuple[Meaning, float | None]:
     if match["cents"]:
-        return (number(match["cents"]) / 100, _look_up(CENTS, match["coin"])), None
+        cents = number(match["cents"])
+        return (cents / 100, _look_up(CENTS, match["coin"])), cents
 
     amount = number(match["signed"] or match["amount"])
     currency = _look_up(CURRENCIES, match["sign"] or match["currency"])
@@ -300,7 +301,7 @@ KINDS = (
     _kind(
         "code",
         r"(?<![\w'\u2019])(?:[A-Z]{1,3}[ -]?\d{1,4}[A-Z]?|\d{1,4}[A-Z])(?![\w'\u2019])"
-        r"|(?<=\w )(?:[B-HJ-Z]|A(?! [a-z]))(?![\w'\u2019.])",
+        r"|(?<=\w )(?:[B-HJ-Z]|A(?! [a-z]))(?![\w'\u2019-])",
         _code,
         flags=0,
     ),
@@ -308,6 +309,7 @@ KINDS = (
         "place",
         rf"\b(?P<rank>{either(ORDINALS)}|\d+(?:st|nd|rd|th))(?= (?:{_PLACES})\b)",
         _place,
+        flags=0,  # "First room 9, then ..." is no floor
     ),
     _kind("weekday", rf"\b({either(WEEKDAYS)})s?\b", _day),
     _kind(
