@@ -15,7 +15,7 @@ from atonce.config.reference import Entry, entries
 
 LONGEST_QUOTE = 40
 """Characters of a wrong value that are shown."""
-OWN_ERRORS = frozenset({"empty", "control", "unnamed", "engine"})
+OWN_ERRORS = frozenset({"empty", "control", "engine"})
 """Errors whose sentence the schema writes itself."""
 _LAYERS = ("default", "file", "command line")
 

@@ -13,7 +13,6 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -62,18 +61,9 @@ def _engine(kind: registry.Kind) -> tuple[AfterValidator, FieldInfo]:
     )
 
 
-def _named(facts: object) -> object:
-    """Facts whose names are not blank."""
-    if isinstance(facts, Mapping) and any(not str(name).strip() for name in facts):
-        raise PydanticCustomError("unnamed", "has a fact without a name")
-
-    return facts
-
-
 Line = Annotated[str, AfterValidator(_one_line)]
 Facts = Annotated[
     Mapping[str, Line],
-    BeforeValidator(_named),
     AfterValidator(MappingProxyType),
     PlainSerializer(dict),
     Field(json_schema_extra={"wanted": "names with a sentence each"}),
