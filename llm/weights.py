@@ -121,6 +121,8 @@ def load_writer(path: Path, sizes: Sizes) -> tuple[Tower, Tensor, Card]:
             state |= join_layer(tensors, f"layers.{layer}.")
     except KeyError as missing:
         raise ModelError(f"{path} has no tensor {missing}. {FETCH_AGAIN}") from None
+    except ValueError as fault:
+        raise ModelError(f"{path} does not fit the model: {fault}. {FETCH_AGAIN}") from None
 
     if tensors:
         raise ModelError(
@@ -180,6 +182,10 @@ def join_layer(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     joined = {prefix + name: tensors.pop(prefix + name).float() for name in NORMS}
     for fused, names in FUSED.items():
         parts = [(tensors.pop(prefix + n), tensors.pop(f"{prefix}{n}.scale", None)) for n in names]
+        widths = {matrix.shape[1:] for matrix, _ in parts}
+        if len(widths) > 1 or any(s is not None and s.shape != m.shape[:1] for m, s in parts):
+            raise ValueError(f"{prefix}{fused} is made of parts of different sizes")
+
         joined[f"{prefix}{fused}.weight"] = join_rows(parts)
 
     return joined
@@ -190,7 +196,7 @@ def join_rows(parts: Sequence[tuple[Tensor, Tensor | None]]) -> Tensor:
 
     Straight into the result: this is most of the time of loading a writer.
     """
-    joined = torch.empty(sum(len(matrix) for matrix, _ in parts), parts[0][0].shape[1])
+    joined = torch.empty(sum(len(matrix) for matrix, _ in parts), *parts[0][0].shape[1:])
     row = 0
     for matrix, scale in parts:
         target = joined[row : row + len(matrix)]
