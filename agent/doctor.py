@@ -100,6 +100,7 @@ def examine(settings: Settings) -> list[Finding]:
         *engine_models(settings),
         *([writer_weights(SHIPPED_WRITER)] if settings.llm.engine == "embedded" else []),
         *own_files(settings),
+        *own_engines(settings),
         disk(settings, models.cache_folder()),
         processor(),
         memory(),
@@ -201,6 +202,24 @@ def own_files(settings: Settings) -> Iterator[Finding]:
 
     if settings.synthesizer.engine == "piper" and voice not in MODELS:
         yield _own_voice(Path(voice).expanduser())
+
+
+def own_engines(settings: Settings) -> Iterator[Finding]:
+    """Engines that are named by their place instead of their name in the registry."""
+    engines = {
+        "transcriber.engine": settings.transcriber.engine,
+        "llm.engine": settings.llm.engine,
+        "synthesizer.engine": settings.synthesizer.engine,
+    }
+    own = {name: place for name, place in engines.items() if registry.is_place(place)}
+    modules = {name: place.partition(":")[0] for name, place in own.items()}
+    problems = probe.import_problems(sorted(set(modules.values())))
+
+    for name, module in modules.items():
+        problem = problems[module]
+        todo = "install its package, or name its folder in PYTHONPATH" if problem else ""
+        found = problem or f"{own[name]}: {module} can be imported"
+        yield Finding(name, found, todo, needed_for_ask=True)
 
 
 def disk(settings: Settings, cache: Path) -> Finding:

@@ -1,11 +1,13 @@
 """Name → engine. An engine's module is imported only when the engine is chosen.
 
-To add an engine: write its file, then add one entry here.
+To add an engine: write its file, then add one entry here. An engine of a user's own needs no entry:
+its name in the settings is its place, "module:Class".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -56,31 +58,61 @@ ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
 """The engines of each kind, by their name in the settings."""
 
 
+_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+"""How the place of a user's own engine is written."""
+
+
 def names(kind: Kind) -> tuple[str, ...]:
     """The engines of a kind, as the settings call them."""
     return tuple(ENGINES[kind])
+
+
+def is_known(kind: Kind, name: str) -> bool:
+    """It is in the table, or it is the place of a user's own engine."""
+    return name in ENGINES[kind] or is_place(name)
+
+
+def is_place(name: str) -> bool:
+    """It is written like "module:Class"."""
+    return _PLACE.fullmatch(name) is not None
 
 
 def unknown(kind: Kind, name: str) -> str:
     """What to tell somebody who asked for an engine that does not exist."""
     near = get_close_matches(name, names(kind), n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
-    return f"there is no {kind} engine {name!r}{guess} (there are: {', '.join(names(kind))})"
+    return f"there is no {kind} engine {name!r}{guess} (there are: {wanted(kind)})"
 
 
-def find(kind: Kind, name: str) -> Callable[..., Any]:
-    """The class of an engine, imported now; its arguments are its own."""
+def wanted(kind: Kind) -> str:
+    """What may stand in the setting, in words."""
+    return f"{', '.join(names(kind))}, or your own as module:Class"
+
+
+def find(kind: Kind, name: str) -> type[Any]:
+    """The class of an engine, imported now; what it is made from is its own affair."""
     module, _, attribute = _engine(kind, name).place.partition(":")
 
     try:
-        found: Callable[..., Any] = getattr(import_module(module), attribute)
+        found: type[Any] = getattr(import_module(module), attribute)
     except (ImportError, OSError) as error:  # OSError: a library of the system is missing
         raise EngineError(
-            f"the {kind} engine {name} cannot start, because a package is missing or broken "
-            f"({error}); `atonce doctor` says which"
+            f"the {kind} engine {name} cannot start: {error}; {_todo(name)}"
+        ) from error
+    except AttributeError as error:
+        raise EngineError(
+            f"the {kind} engine {name} cannot start: {module} has no {attribute}; "
+            f"correct {kind}.engine"
         ) from error
 
     return found
+
+
+def _todo(name: str) -> str:
+    if is_place(name):
+        return "install its package, or name its folder in the environment variable PYTHONPATH"
+
+    return "a package is missing or broken, `atonce doctor` says which"
 
 
 def models(kind: Kind, section: Chosen) -> tuple[str, ...]:
@@ -92,7 +124,7 @@ def models(kind: Kind, section: Chosen) -> tuple[str, ...]:
 
 
 def _engine(kind: Kind, name: str) -> Engine:
-    if name not in ENGINES[kind]:
+    if not is_known(kind, name):
         raise SettingsError(f"{kind}.engine: {unknown(kind, name)}")
 
-    return ENGINES[kind][name]
+    return ENGINES[kind].get(name) or Engine(name)

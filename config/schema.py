@@ -48,17 +48,15 @@ def _one_line(text: str) -> str:
 
 
 def _engine(kind: registry.Kind) -> tuple[AfterValidator, FieldInfo]:
-    """What holds for the name of an engine: the registry has it."""
+    """What holds for the name of an engine: the registry finds it."""
 
     def known(name: str) -> str:
-        if name in registry.names(kind):
+        if registry.is_known(kind, name):
             return name
 
         raise PydanticCustomError("engine", "{reason}", {"reason": registry.unknown(kind, name)})
 
-    return AfterValidator(known), Field(
-        json_schema_extra={"wanted": "one of " + ", ".join(registry.names(kind))}
-    )
+    return AfterValidator(known), Field(json_schema_extra={"wanted": registry.wanted(kind)})
 
 
 Line = Annotated[str, AfterValidator(_one_line)]
@@ -106,7 +104,7 @@ class TranscriberSettings(Section):
     """Writes down what was said."""
 
     engine: Annotated[str, *_engine("transcriber")]
-    """Which transcriber."""
+    """Which transcriber: whisper, or a class of your own."""
     model: Line
     """A model name that the engine knows, or a folder with one."""
     language: Annotated[
@@ -125,7 +123,7 @@ class SynthesizerSettings(Section):
     """Speaks the reply."""
 
     engine: Annotated[str, *_engine("synthesizer")]
-    """Which synthesizer."""
+    """Which synthesizer: piper, or a class of your own."""
     voice: Line
     """A voice name that the engine knows, or the path of a voice file."""
 
@@ -134,7 +132,7 @@ class LlmSettings(Section):
     """Writes the reply: all of it at once, in a few denoising steps."""
 
     engine: Annotated[str, *_engine("llm")]
-    """Which writer."""
+    """Which writer: embedded, or a class of your own."""
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     """K, the denoising steps of a reply: fewer are faster, more are surer."""
     min_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]

@@ -154,6 +154,25 @@ def test_models_and_voices_of_the_users_own_are_looked_for(tmp_path: Path) -> No
     assert list(doctor.own_files(defaults().settings)) == []
 
 
+def test_engines_of_the_users_own_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_ears.py").write_text("class Ears:\n    pass\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    overrides = ["transcriber.engine=my_ears:Ears", "llm.engine=no_such_writer:Writer"]
+
+    assert list(doctor.own_engines(defaults(overrides).settings)) == [
+        Finding("transcriber.engine", "my_ears:Ears: my_ears can be imported", needed_for_ask=True),
+        Finding(
+            "llm.engine",
+            "ModuleNotFoundError: No module named 'no_such_writer'",
+            "install its package, or name its folder in PYTHONPATH",
+            needed_for_ask=True,
+        ),
+    ]
+    assert list(doctor.own_engines(defaults().settings)) == []
+
+
 def test_weights_of_the_writer_must_be_whole(tmp_path: Path) -> None:
     file = tmp_path / "writer.safetensors"
     assert "there is no such file" in doctor.writer_weights(file).found

@@ -60,7 +60,7 @@ def test_an_unknown_engine_is_refused_with_the_nearest_one() -> None:
 
     assert str(caught.value) == (
         "llm.engine: there is no llm engine 'embeded'; did you mean embedded? "
-        "(there are: embedded, fake)"
+        "(there are: embedded, fake, or your own as module:Class)"
     )
 
     with pytest.raises(SettingsError, match="there is no transcriber engine 'zzz' "):
@@ -80,5 +80,31 @@ def test_an_engine_is_imported_when_it_is_chosen(
     assert registry.find("synthesizer", "own").__name__ == "Voice"
     assert registry.names("synthesizer") == ("own", "torn")
 
-    with pytest.raises(EngineError, match=r"engine torn cannot start.*no_such_package_here"):
+    with pytest.raises(
+        EngineError, match=r"engine torn cannot start.*no_such_package_here.*doctor"
+    ):
         registry.find("synthesizer", "torn")
+
+
+def test_an_engine_of_the_users_own_is_named_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_ears.py").write_text("class Ears:\n    pass\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert registry.find("transcriber", "my_ears:Ears").__name__ == "Ears"
+    assert registry.models("transcriber", _Section("my_ears:Ears")) == ()
+    assert (
+        defaults(["llm.engine=my.own.writer:Writer"]).settings.llm.engine == "my.own.writer:Writer"
+    )
+
+    with pytest.raises(EngineError, match=r"my_ears has no Nose; correct transcriber.engine$"):
+        registry.find("transcriber", "my_ears:Nose")
+
+    with pytest.raises(EngineError, match=r"no_such_ears.*PYTHONPATH$"):
+        registry.find("transcriber", "no_such_ears:Ears")
+
+
+@pytest.mark.parametrize("name", ["a:", ":b", "a b:c", "1:2", "9:30", "a..b:c", "a:b:c", "../a:b"])
+def test_what_is_no_place_is_no_engine(name: str) -> None:
+    assert not registry.is_known("llm", name)
