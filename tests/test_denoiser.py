@@ -112,6 +112,10 @@ def test_a_kept_prefix_changes_nothing(tiny: EmbeddedWriter) -> None:
     assert [draft.text for draft in write(tiny, prompt)] == [draft.text for draft in first]
 
 
+def test_it_says_what_it_is(tiny: EmbeddedWriter) -> None:
+    assert (tiny.name, tiny.languages, tiny.max_canvas) == ("embedded", ("en",), 16)
+
+
 def test_few_prompts_are_kept(tiny: EmbeddedWriter) -> None:
     for fact in "abcdefgh":
         tiny.read(replace(PROMPT, facts=(fact,)))
@@ -143,15 +147,16 @@ def test_what_is_left_of_a_cut_off_writing_can_be_thrown_away(tiny: EmbeddedWrit
 
 
 def test_the_oldest_turns_are_dropped_when_the_talk_is_too_long(
-    tiny_gguf: Path, folder: Path, caplog: pytest.LogCaptureFixture
+    tiny: EmbeddedWriter, tiny_gguf: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tiny = EmbeddedWriter(tiny_gguf, folder, folder / "writer.safetensors", max_prompt=255)
-    long = (Exchange("x" * 200, "y"), *TALK)
+    last = tiny.read(replace(PROMPT, history=TALK[1:]))
+    path = folder / "writer.safetensors"
+    narrow = EmbeddedWriter(tiny_gguf, folder, path, threads=1, max_prompt=last.tokens)
     with caplog.at_level(logging.WARNING):
-        read = tiny.read(replace(PROMPT, history=long))
+        read = narrow.read(replace(PROMPT, history=(*TALK, *TALK)))
 
-    assert read.ids == tiny.read(replace(PROMPT, history=TALK[1:])).ids
-    assert "2 oldest turns left out" in caplog.text
+    assert read.ids == last.ids
+    assert "3 oldest turns left out" in caplog.text
 
 
 def test_facts_that_do_not_fit_are_an_error(tiny: EmbeddedWriter) -> None:
