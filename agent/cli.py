@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from atonce.config.errors import AtonceError, UsageError
 
@@ -57,6 +58,10 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see: {self.prog} --help)")
 
 
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[_Parser]  # argparse has no public name for it
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="atonce", description="A voice agent that has its whole reply at once.")
     parser.add_argument("--version", action="version", version=f"atonce {version('atonce')}")
@@ -86,7 +91,7 @@ def _with_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_ask(commands: _Commands) -> None:
     parser = commands.add_parser(
         "ask", help="answer one question, from an audio file or from text, aloud in a WAV file"
     )
@@ -101,13 +106,13 @@ def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=_ask)
 
 
-def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_models(commands: _Commands) -> None:
     parser = commands.add_parser("models", help="list, fetch or remove the model files")
     parser.add_argument("action", nargs="?", default="list", choices=("list", "fetch", "clear"))
     parser.set_defaults(run=_models)
 
 
-def _add_settings(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_settings(commands: _Commands) -> None:
     parser = commands.add_parser(
         "settings", help="what is in force, and where each value came from"
     )
@@ -115,7 +120,7 @@ def _add_settings(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.set_defaults(run=_settings)
 
 
-def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_doctor(commands: _Commands) -> None:
     parser = commands.add_parser("doctor", help="look for what is missing, and say what to do")
     _with_settings(parser)
     parser.set_defaults(run=_doctor)
