@@ -229,7 +229,9 @@ def test_an_empty_cache_without_a_network_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ATONCE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/nothing")  # nobody listens there
+    monkeypatch.setenv("PIP_RETRIES", "0")
     code, sentence = complaint(["ask", "--text", "Hi", "--set", "llm.engine=fake"], capsys)
 
     assert code == 1
