@@ -3,6 +3,7 @@
 Rule 1. What was read is kept by its content: the prefix of role and facts once for all prompts, the
         past turns while they stay the same; only the question is read anew.
 Rule 2. Only the tower's vocabulary and the prompt's own tokens can be said, never a special token.
+Rule 3. Numbers are not in the vocabulary: they are copied from the prompt, see copying.py.
 """
 
 from __future__ import annotations
@@ -12,19 +13,23 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from atonce.config import models
 from atonce.config.errors import EngineError, ModelError
 from atonce.config.schema import LlmSettings
 from atonce.llm import prompting
+from atonce.llm.clues import KINDS, Clues, find_clues
 from atonce.llm.commit import Guess, Marks
-from atonce.llm.model import Cache, score
+from atonce.llm.model import BEST, NONE, Cache, Reader, Told, Tower, score
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
+from atonce.llm.ranking import rank
 from atonce.llm.sampler import denoise
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.weights import Card, load_base, load_writer
@@ -41,6 +46,16 @@ RANKS = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Tokens that were read, and what came of it."""
+
+    past: Cache
+    """What the reader keeps of them."""
+    states: Tensor
+    """What it had read at each of them, (P, width)."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadPrompt:
     """A prompt that was read."""
 
@@ -50,8 +65,12 @@ class ReadPrompt:
     """What the reader kept of all but the last token, at the tower's depths."""
     sayable: tuple[int, ...]
     """Ids that the reply may hold, ascending."""
-    rows: Tensor
-    """Their rows of the embedding, (V, width)."""
+    clues: Clues
+    """Which facts answer, and where they stand."""
+    keys: Tensor
+    """What a copied token is found by, (1, P, C)."""
+    targets: Tensor
+    """Where each prompt token's copy stands in `sayable`, (P); behind its end: not to be said."""
 
     @property
     def tokens(self) -> int:
@@ -79,13 +98,37 @@ class EmbeddedWriter:
         if threads:
             torch.set_num_threads(threads)
 
-        self._reader, self._tokenizer = load_base(gguf, cache)
-        self._tower, self._vocabulary, self._card = load_writer(writer, self._reader.sizes)
-        check_fit(self._card, self._vocabulary, self._tokenizer, writer)
-        digits = (self._tokenizer.encode(digit)[0] for digit in "0123456789")
-        self._marks = Marks(self._card.mask, self._card.end, frozenset(digits))
-        self._max_prompt = max_prompt or self._reader.sizes.context - self._card.max_canvas
-        self._kept: OrderedDict[tuple[int, ...], Cache] = OrderedDict()
+        reader, tokenizer = load_base(gguf, cache)
+        tower, vocabulary, card = load_writer(writer, reader.sizes)
+        check_fit(card, vocabulary, tokenizer, writer)
+        self._join(reader, tokenizer, tower, vocabulary, card, max_prompt)
+
+    def _join(
+        self,
+        reader: Reader,
+        tokenizer: Tokenizer,
+        tower: Tower,
+        vocabulary: Tensor,
+        card: Card,
+        max_prompt: int | None = None,
+    ) -> None:
+        """Put the parts together."""
+        self._reader, self._tokenizer = reader, tokenizer
+        self._tower, self._vocabulary, self._card = tower, vocabulary, card
+        self._rows = reader.embedding[vocabulary]  # what the tower may always say
+        digits = (tokenizer.encode(digit)[0] for digit in "0123456789")
+        self._marks = Marks(card.mask, card.end, frozenset(digits))
+        self._max_prompt = max_prompt or reader.sizes.context - card.max_canvas
+        self._kept: OrderedDict[tuple[int, ...], Known] = OrderedDict()
+
+    @classmethod
+    def of(
+        cls, reader: Reader, tokenizer: Tokenizer, tower: Tower, vocabulary: Tensor, card: Card
+    ) -> Self:
+        """Of parts that are loaded already, as training has them."""
+        writer = cls.__new__(cls)
+        writer._join(reader, tokenizer, tower, vocabulary, card)
+        return writer
 
     @classmethod
     def from_settings(cls, settings: LlmSettings) -> Self:
@@ -116,16 +159,22 @@ class EmbeddedWriter:
     def read(self, prompt: Prompt) -> ReadPrompt:
         """Read a prompt; what was read before of its beginning is not read again."""
         beginning, turns, turn = self._fit(prompt)
-        past = self._read_kept(beginning)
+        known, prefix = self._read_kept(beginning), len(beginning)
         for past_turn in turns:
             beginning = beginning + past_turn
 
-        past = self._read_kept(beginning) if turns else past
+        known = self._read_kept(beginning) if turns else known
         ids = beginning + turn
-        past = self._read_on(ids[past.tokens : -1], past)
-        sayable = self._sayable(ids)
-        rows = self._reader.embedding[torch.tensor(sayable)]
-        return ReadPrompt(tuple(ids), past.at(self._tower.depths), tuple(sayable), rows)
+        known = self._read_on(ids[known.past.tokens : -1], known)
+        scores = rank(prompt.question, prompt.facts, prompt.history)
+        clues = find_clues(ids, self._spans(prompt), prefix, scores, self._card.end)
+        words = F.embedding(torch.tensor(ids[:-1]), self._reader.embedding)
+        keys = self._tower.copier.keys(known.states[None], words[None], torch.tensor(clues.offsets))
+        sayable = self._sayable(clues.copies)
+        place = {token: i for i, token in enumerate(sayable)}
+        targets = torch.tensor([place.get(token, len(sayable)) for token in clues.copies])
+        past = known.past.at(self._tower.depths)
+        return ReadPrompt(tuple(ids), past, tuple(sayable), clues, keys, targets)
 
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
@@ -153,27 +202,38 @@ class EmbeddedWriter:
         """One denoising step's guesses for the open positions."""
         ids = torch.tensor(canvas)[None]  # (1, L)
         last = torch.tensor(prompt.ids[-1:])
-        states = self._tower(self._reader.embedding, last, ids, prompt.past)  # (1, L, width)
-        logits = score(states[ids == self._card.mask], prompt.rows)  # (open, V)
-        if not logits.isfinite().all():
+        told = tell(prompt.clues, len(canvas))
+        states = self._tower(self._reader.embedding, last, ids, prompt.past, told=told)
+        places = (ids == self._card.mask)[0].nonzero()[:, 0]  # (N), the open ones
+        odds = self._odds(prompt, states[:, places], places, told)  # (N, sayable)
+        if not odds.isfinite().all():
             raise EngineError(
                 "the embedded writer computed values that are not numbers; its weights may be "
                 "damaged. Fetch them again with `atonce models fetch`."
             )
 
-        odds = logits.softmax(-1)
         end = prompt.sayable.index(self._card.end)
         ended = raise_odds(odds[:, end], self._card.end_odds).tolist()
         odds[:, end] = 0
         confidences, ranks = odds.topk(min(RANKS, len(prompt.sayable)), -1)
         tokens = torch.tensor(prompt.sayable)[ranks]
-        positions = [i for i, token in enumerate(canvas) if token == self._card.mask]
         return [
             Guess(i, tuple(row), tuple(sure), stop)
             for i, row, sure, stop in zip(
-                positions, tokens.tolist(), confidences.tolist(), ended, strict=True
+                places.tolist(), tokens.tolist(), confidences.tolist(), ended, strict=True
             )
         ]
+
+    def _odds(self, prompt: ReadPrompt, states: Tensor, places: Tensor, told: Told) -> Tensor:
+        """Probabilities of all that may be said: the vocabulary's and the copied, by the gate."""
+        gate, copied = self._tower.copier(states, places[None], prompt.keys, told.features)
+        share = gate[0].sigmoid()  # (N, 1)
+        spoken = score(states[0], self._rows).softmax(-1) * (1 - share)  # (N, vocabulary)
+        copied = copied[0].softmax(-1) * share  # (N, P)
+        odds = torch.zeros(len(places), len(prompt.sayable) + 1)
+        odds[:, torch.searchsorted(torch.tensor(prompt.sayable), self._vocabulary)] = spoken
+        odds.scatter_add_(1, prompt.targets.expand(len(places), -1), copied)
+        return odds[:, :-1]
 
     def _fit(self, prompt: Prompt) -> tuple[list[int], list[list[int]], list[int]]:
         """The tokens of prefix, past turns and question, made to fit: the oldest turns go first."""
@@ -209,32 +269,49 @@ class EmbeddedWriter:
 
         return ids
 
-    def _read_kept(self, ids: Sequence[int]) -> Cache:
+    def _spans(self, prompt: Prompt) -> list[tuple[int, int]]:
+        """Where in the prefix each fact begins and ends."""
+        pieces = prompting.prefix(prompt)
+        ends = list(accumulate(len(self._tokens([piece])) for piece in pieces))
+        return [(ends[i - 1], ends[i]) for i in prompting.facts(pieces)]
+
+    def _read_kept(self, ids: Sequence[int]) -> Known:
         """Read these tokens, from the longest beginning that is kept, and keep the result."""
         whole = tuple(ids)
         beginnings = [kept for kept in self._kept if kept == whole[: len(kept)]]
         known = max(beginnings, key=len, default=())
-        past = self._read_on(ids[len(known) :], self._kept.get(known))
-        self._kept[whole] = past
+        read = self._read_on(ids[len(known) :], self._kept.get(known))
+        self._kept[whole] = read
         self._kept.move_to_end(whole)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
-        return past
-
-    def _read_on(self, ids: Sequence[int], past: Cache | None) -> Cache:
-        """Read more tokens behind what was read."""
-        if not ids and past is not None:
-            return past
-
-        _, cache = self._reader(torch.tensor(ids)[None], past)
-        read: Cache = cache
         return read
 
-    def _sayable(self, ids: Sequence[int]) -> list[int]:
+    def _read_on(self, ids: Sequence[int], known: Known | None) -> Known:
+        """Read more tokens behind what was read."""
+        if not ids and known is not None:
+            return known
+
+        states, past = self._reader(torch.tensor(ids)[None], known.past if known else None)
+        before = [known.states] if known else []
+        return Known(past, torch.cat([*before, states[0]]))
+
+    def _sayable(self, copies: Sequence[int]) -> list[int]:
         """What a reply to this prompt may hold: rule 2."""
-        words = set(self._vocabulary.tolist()) | set(ids)
+        words = set(self._vocabulary.tolist()) | set(copies)
         return sorted((words - self._tokenizer.specials) | {self._card.end})
+
+
+def tell(clues: Clues, canvas: int) -> Told:
+    """The clues of one prompt as tensors, for a canvas of this length."""
+    kinds = F.one_hot(torch.tensor(clues.kinds), KINDS).float()  # (P, KINDS)
+    features = torch.cat([kinds, torch.tensor(clues.logs)[:, None]], 1)
+    best = torch.full((BEST, canvas), NONE)
+    for row, tokens in zip(best, clues.best, strict=False):
+        row[: len(tokens)] = torch.tensor(tokens[:canvas])
+
+    return Told(features[None], best[None], torch.tensor([clues.chances]))
 
 
 def raise_odds(probability: Tensor, factor: float) -> Tensor:

@@ -9,7 +9,10 @@ What is unusual here:
 - Shift: the inputs are the last prompt token and the canvas but its last position, so the state at
   input i predicts canvas position i, as in the autoregressive model that the weights come from.
 - No timestep input: the number of masks is the time, so rows at different steps share one pass.
-- The head is the reader's embedding, and only its rows that may be said; see `score`.
+- The tower is told which prompt tokens belong to the facts that answer best: a bias of its own on
+  every head's attention, and the two best facts themselves as a faint first draft; see clues.py.
+- The head is the reader's embedding, and only its rows that may be said; see `score`. What stands
+  in the prompt is said by copying; see copying.py.
 
 B rows of a batch, T tokens read, P tokens in the past, S = P + T, L canvas positions, V ids that
 may be said.
@@ -23,6 +26,12 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from atonce.llm.clues import CANVAS, FEATURES
+from atonce.llm.copying import Copier
+
+BEST = 2  # facts that are given as a faint first draft
+NONE = -1  # where a first draft has no token
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,18 @@ class Cache:
     def at(self, depths: Sequence[int]) -> Cache:
         """Only these depths, as the tower wants them."""
         return Cache(tuple(self.layers[depth] for depth in depths))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The clues of R prompts as tensors; R may be 1 and is then shared."""
+
+    features: Tensor
+    """(R, P, FEATURES): see clues.py."""
+    best: Tensor
+    """(R, BEST, L): the tokens of the best facts, NONE behind them."""
+    chances: Tensor
+    """(R, 3): of the three best facts."""
 
 
 class Layer(nn.Module):
@@ -154,6 +175,12 @@ class Tower(nn.Module):
         self.layers = nn.ModuleList(Layer(sizes) for _ in self.depths)
         self.norm = nn.Parameter(torch.empty(sizes.width))
         self.mask_embedding = nn.Parameter(torch.empty(sizes.width))
+        # What clues.py tells, learned from nothing: zeros change nothing.
+        self.relevance = nn.Parameter(torch.zeros(len(self.depths), sizes.heads, FEATURES))
+        self.draft_scale = nn.Parameter(torch.zeros(BEST, sizes.width))
+        self.place = nn.Parameter(torch.zeros(CANVAS, sizes.width))
+        self.chance = nn.Parameter(torch.zeros(3, sizes.width))
+        self.copier = Copier(sizes.width)
 
     def forward(
         self,
@@ -164,13 +191,14 @@ class Tower(nn.Module):
         *,
         positions: Tensor | None = None,
         bias: Tensor | None = None,
+        told: Told | None = None,
     ) -> Tensor:
         """One denoising step: normed states (B, L, width); state i speaks of canvas position i.
 
         embedding: the reader's, (vocabulary, width). last: (B,), the prompt's last token.
         canvas: (B, L), mask ids where open. past: the prompt but its last token, at the depths.
         positions: (B|1, L) where they do not simply continue the prompt's (padded batches).
-        bias: added to the attention scores, (B|1, heads|1, L|1, P + L).
+        bias: added to the attention scores, (B|1, heads|1, L|1, P + L). told: the prompt's clues.
         """
         L = canvas.shape[1]
         inputs = torch.cat([last[:, None], canvas[:, :-1]], 1)  # (B, L), the shift
@@ -179,12 +207,28 @@ class Tower(nn.Module):
         if positions is None:
             positions = torch.arange(past.tokens, past.tokens + L, device=canvas.device)[None]
 
+        if told is not None:
+            x = x + self.first_draft(embedding, told, L)
+
         rotation = angles(positions, self.sizes)
-        grouped = None if bias is None else by_group(bias, self.sizes, rows=L)
-        for layer, kept in zip(self.layers, past.layers, strict=True):
+        for index, (layer, kept) in enumerate(zip(self.layers, past.layers, strict=True)):
+            looks = bias if told is None else self.look(index, told.features, L, bias)
+            grouped = None if looks is None else by_group(looks, self.sizes, rows=L)
             x, _ = layer(x, rotation, kept, grouped)
 
         return F.rms_norm(x, (self.sizes.width,), self.norm, self.sizes.epsilon)
+
+    def first_draft(self, embedding: Tensor, told: Told, L: int) -> Tensor:
+        """What every canvas input is told at once: (R, L, width)."""
+        words = F.embedding(told.best.clamp(min=0), embedding)  # (R, BEST, L, width)
+        words = words * (told.best != NONE)[..., None] * self.draft_scale[:, None]
+        return words.sum(1) + self.place[:L] + (told.chances @ self.chance)[:, None]
+
+    def look(self, index: int, features: Tensor, L: int, bias: Tensor | None) -> Tensor:
+        """The attention bias of one layer: (R, heads, 1, P + L)."""
+        learned = torch.einsum("hf,rpf->rhp", self.relevance[index], features)[:, :, None]
+        learned = F.pad(learned, (0, L))  # the canvas itself is looked at without bias
+        return learned if bias is None else learned + bias
 
 
 def score(states: Tensor, sayable: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ Rule 2. Prefix (role and facts) + past turns + question: each part stands alone,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 from atonce.llm.protocols import Exchange, Prompt
@@ -20,17 +21,25 @@ class Mark(Enum):
     END = "<|im_end|>"
 
 
+BULLET = "\n-"
+
 Piece = Mark | str
 """A mark, or text that is only ever text."""
 
 
 def prefix(prompt: Prompt) -> list[Piece]:
-    """Who the agent is and all that it knows."""
+    """Who the agent is and all that it knows; every fact is a piece of its own, see `facts`."""
     head = (
         f"You are {clean(prompt.role).rstrip('.')}. Answer aloud in one or two short sentences, "
         "from these facts:"
     )
-    return message("system", "\n".join([head, *(f"- {clean(fact)}" for fact in prompt.facts)]))
+    lines = [piece for fact in prompt.facts for piece in (BULLET, f" {clean(fact)}")]
+    return [Mark.START, f"system\n{head}", *lines, Mark.END, "\n"]
+
+
+def facts(pieces: Sequence[Piece]) -> list[int]:
+    """Which pieces of a prefix are the facts, in their order."""
+    return [i + 1 for i, piece in enumerate(pieces) if piece == BULLET]
 
 
 def past_turn(exchange: Exchange) -> list[Piece]:

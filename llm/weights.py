@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from atonce.config.errors import ModelError
+from atonce.llm.clues import CANVAS
 from atonce.llm.model import Reader, Sizes, Tower
 from atonce.llm.tokenizer import Tokenizer
 
@@ -40,7 +41,7 @@ CONTROL_TOKEN = 3  # token type of special tokens in a GGUF
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a writer file says of itself; the defaults describe the first, which said nothing."""
+    """What a writer file says of itself, and what is taken where it does not say."""
 
     version: str = "0"
     """Tells one training state from another."""
@@ -113,10 +114,15 @@ def load_writer(path: Path, sizes: Sizes) -> tuple[Tower, Tensor, Card]:
     if not all(0 <= depth < sizes.layers for depth in card.depths):
         raise ModelError(f"{path} looks at depths {card.depths} of a reader of {sizes.layers}.")
 
+    if not 0 < card.max_canvas <= CANVAS:
+        raise ModelError(f"{path} writes on a canvas of {card.max_canvas}, not of 1 to {CANVAS}.")
+
+    with torch.device("meta"):
+        tower = Tower(sizes, card.depths, card.mask)
+
     try:
         vocabulary = tensors.pop("vocabulary").long()
-        state = {"norm": tensors.pop("norm").float()}
-        state["mask_embedding"] = tensors.pop("mask_embedding").float()
+        state = {name: tensors.pop(name).float() for name in loose_names(tower)}
         for layer in range(len(card.depths)):
             state |= join_layer(tensors, f"layers.{layer}.")
     except KeyError as missing:
@@ -130,29 +136,29 @@ def load_writer(path: Path, sizes: Sizes) -> tuple[Tower, Tensor, Card]:
             "Update atonce, or take the writer that came with it."
         )
 
-    with torch.device("meta"):
-        tower = Tower(sizes, card.depths, card.mask)
-
     fill(tower, state, path)
     return tower, vocabulary, card
 
 
 def save_writer(path: Path, tower: Tower, vocabulary: Tensor, card: Card) -> None:
     """Write a tower in the form that `load_writer` reads: int8 rows, one scale each."""
-    tensors = {
-        "vocabulary": vocabulary.to(torch.int32),
-        "norm": tower.norm.detach().float(),
-        "mask_embedding": tower.mask_embedding.detach().float(),
-    }
-    for name, tensor in tower.state_dict().items():
-        if name.startswith("layers."):
-            tensors |= split_weight(name, tensor.float(), tower.sizes)
+    state = tower.state_dict()
+    tensors = {name: state.pop(name).float() for name in loose_names(tower)}
+    tensors["vocabulary"] = vocabulary.to(torch.int32)
+    for name, tensor in state.items():
+        tensors |= split_weight(name, tensor.float(), tower.sizes)
 
     said = {key: json.dumps(value) for key, value in asdict(card).items()}
     write_whole(path, lambda part: save_file(contiguous(tensors), part, said))
 
 
 # ---- our own writer file ----
+
+
+def loose_names(tower: Tower) -> list[str]:
+    """What of a tower is small, and stored as it is."""
+    return [name for name in tower.state_dict() if not name.startswith("layers.")]
+
 
 # How the fused weights of a layer are named in the file, and in which order they lie.
 FUSED = {"qkv": ("q", "k", "v"), "gate_up": ("gate", "up"), "o": ("o",), "down": ("down",)}

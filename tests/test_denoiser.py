@@ -13,10 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from atonce.config.errors import EngineError, ModelError
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
-from atonce.llm.model import Tower, score
-from atonce.llm.prompting import prefix, turn
+from atonce.llm.model import Tower
 from atonce.llm.protocols import Draft, Exchange, Plan, Prompt
-from atonce.llm.weights import Card, load_base, load_writer, save_writer
+from atonce.llm.weights import Card, load_base, save_writer
 
 CARD = Card(version="test", depths=(0, 2), mask=3, end=2, max_canvas=16)
 PROMPT = Prompt("a guide", ("We open at 9:30.", "Tickets cost $14."), "when do you open?")
@@ -276,45 +275,3 @@ def test_the_prompt_has_the_tokens_it_was_trained_with(embedded: EmbeddedWriter)
         "Sunday.\n- Adult tickets cost $14.\n- The lift is behind the gift shop.\n"
         "user\nhow much is a ticket for an adult\nassistant\n"
     )
-
-
-@pytest.mark.models
-def test_the_first_writer_drafts_what_its_reference_drafts(smollm2: Path, converted: Path) -> None:
-    """Plain quota by confidence, end marks included; computed once with these very weights."""
-    reader, tokenizer = load_base(smollm2, converted)
-    tower, vocabulary, card = load_writer(SHIPPED_WRITER, reader.sizes)
-    if card.version != "0":
-        pytest.skip("other weights than those the drafts are known of")
-
-    ids: list[int] = []
-    for piece in prefix(MUSEUM) + turn(MUSEUM.question):
-        ids += (
-            tokenizer.encode(piece) if isinstance(piece, str) else [tokenizer.special(piece.value)]
-        )
-
-    sayable = torch.unique(torch.cat([vocabulary, torch.tensor([*ids, card.end])]))
-    canvas, drafts = torch.full((1, 24), card.mask), []
-    with torch.inference_mode():
-        past = reader(torch.tensor([ids[:-1]]))[1].at(card.depths)
-        for step in range(8):
-            states = tower(reader.embedding, torch.tensor(ids[-1:]), canvas, past)
-            logits = score(states[0], reader.embedding[sayable])
-            if step == 0:
-                assert logits.mean().item() == pytest.approx(14.7886, abs=2e-4)
-                assert logits.std().item() == pytest.approx(2.9540, abs=2e-4)
-
-            sure, choice = logits.softmax(-1).max(-1)
-            still = canvas[0] == card.mask
-            take = (
-                torch.where(still, sure, -1.0)
-                .topk(math.ceil(int(still.sum()) / (8 - step)))
-                .indices
-            )
-            canvas[0, take] = sayable[choice[take]]
-            drafts.append(
-                "".join(
-                    "_" if t == card.mask else tokenizer.decode([t]) for t in canvas[0].tolist()
-                )
-            )
-
-    assert drafts[5:] == ["______.", "The ticket__4_.", "The ticket costs $4.."]

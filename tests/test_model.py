@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from atonce.llm.model import Cache, Reader, Tower, score
+from atonce.llm.clues import FEATURES, FIRST
+from atonce.llm.model import NONE, Cache, Reader, Told, Tower, score
 from atonce.llm.weights import load_base
 
 MASK = 3
@@ -34,7 +35,7 @@ def tower(reader: Reader) -> Tower:
     return tower.requires_grad_(requires_grad=False)
 
 
-def write(tower: Tower, reader: Reader, canvas: Tensor, past: Cache, **more: Tensor) -> Tensor:
+def write(tower: Tower, reader: Reader, canvas: Tensor, past: Cache, **more: Any) -> Tensor:
     """One denoising step behind the last of IDS."""
     last = IDS[0, -1].expand(len(canvas))
     states: Tensor = tower(reader.embedding, last, canvas, past.at(tower.depths), **more)
@@ -127,5 +128,55 @@ def test_the_tower_can_be_trained(reader: Reader, tower: Tower) -> None:
     _, past = reader(IDS[:, :-1])
     trained = Tower(reader.sizes, tower.depths, MASK)
     trained.load_state_dict(tower.state_dict())
-    write(trained, reader, torch.tensor([[MASK, 8, MASK, 9]]), past).sum().backward()
-    assert all(parameter.grad is not None for parameter in trained.parameters())
+    canvas = torch.tensor([[MASK, 8, MASK, 9]])
+    write(trained, reader, canvas, past, told=told(past.tokens)).sum().backward()
+    unused = {name for name, weight in trained.named_parameters() if weight.grad is None}
+    assert all(name.startswith("copier.") for name in unused)
+
+
+def told(tokens: int) -> Told:
+    """Clues that make the first half of a prompt its best fact."""
+    features = torch.zeros(1, tokens, FEATURES)
+    features[0, : tokens // 2, FIRST] = 1
+    best = torch.tensor([[[8, 9, NONE, NONE], [NONE] * 4]])
+    return Told(features, best, torch.tensor([[0.7, 0.2, 0.1]]))
+
+
+def test_an_untrained_tower_makes_nothing_of_its_clues(reader: Reader, tower: Tower) -> None:
+    _, past = reader(IDS[:, :-1])
+    canvas = torch.tensor([[MASK, 8, MASK, 9]])
+    plain = write(tower, reader, canvas, past)
+    clued = write(tower, reader, canvas, past, told=told(past.tokens))
+    torch.testing.assert_close(clued, plain, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["relevance", "draft_scale", "place", "chance"])
+def test_a_trained_tower_heeds_its_clues(reader: Reader, tower: Tower, name: str) -> None:
+    _, past = reader(IDS[:, :-1])
+    canvas = torch.tensor([[MASK, 8, MASK, 9]])
+    plain = write(tower, reader, canvas, past)
+    trained = Tower(reader.sizes, tower.depths, MASK)
+    trained.load_state_dict(tower.state_dict())
+    with torch.no_grad():
+        trained.get_parameter(name).normal_()
+
+    clued = write(trained, reader, canvas, past, told=told(past.tokens))
+    assert not torch.allclose(clued, plain, atol=1e-3)
+
+
+def test_clues_and_a_bias_add_up(reader: Reader, tower: Tower) -> None:
+    _, past = reader(IDS[:, :-1])
+    canvas = torch.tensor([[MASK, 8, MASK, 9]])
+    trained = Tower(reader.sizes, tower.depths, MASK)
+    trained.load_state_dict(tower.state_dict())
+    with torch.no_grad():
+        trained.relevance.normal_()
+
+    clued = write(trained, reader, canvas, past, told=told(past.tokens))
+    zero = torch.zeros(1, 1, 1, past.tokens + 4)
+    same = write(trained, reader, canvas, past, told=told(past.tokens), bias=zero)
+    torch.testing.assert_close(same, clued)
+    hidden = zero.clone()
+    hidden[..., 0] = float("-inf")
+    other = write(trained, reader, canvas, past, told=told(past.tokens), bias=hidden)
+    assert not torch.allclose(other, clued)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atonce.llm.prompting import Mark, encodable, past_turn, prefix, turn
+from atonce.llm.prompting import Mark, encodable, facts, past_turn, prefix, turn
 from atonce.llm.protocols import Exchange, Prompt
 
 PROMPT = Prompt("the guide of a museum", ("We open at 9:30.", "Tickets cost $14."), "When?")
@@ -13,8 +13,9 @@ def test_the_prefix_is_the_system_message_of_the_training() -> None:
         Mark.START,
         (
             "system\nYou are the guide of a museum. Answer aloud in one or two short sentences, "
-            "from these facts:\n- We open at 9:30.\n- Tickets cost $14."
+            "from these facts:"
         ),
+        *("\n-", " We open at 9:30.", "\n-", " Tickets cost $14."),
         Mark.END,
         "\n",
     ]
@@ -39,9 +40,15 @@ def test_a_past_turn_is_two_messages() -> None:
 
 
 def test_a_fact_over_several_lines_stays_one_fact() -> None:
-    text = prefix(Prompt("a guide.", ("Open daily\n- Free entry  for all",), "?"))[1]
-    assert str(text).endswith("facts:\n- Open daily - Free entry for all")
-    assert "You are a guide. Answer" in str(text)
+    pieces = prefix(Prompt("a guide.", ("Open daily\n- Free entry  for all",), "?"))
+    assert pieces[2:4] == ["\n-", " Open daily - Free entry for all"]
+    assert "You are a guide. Answer" in str(pieces[1])
+
+
+def test_the_pieces_that_are_facts_are_known_in_their_order() -> None:
+    pieces = prefix(PROMPT)
+    assert [pieces[i] for i in facts(pieces)] == [" We open at 9:30.", " Tickets cost $14."]
+    assert facts(prefix(Prompt("a guide", (), "?"))) == []
 
 
 def test_marks_in_a_text_stay_text() -> None:

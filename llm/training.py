@@ -1,0 +1,403 @@
+"""Training of the tower: masked replies in, the canonical reply out. The reader stays as it is.
+
+Rule 1. What happens follows from the state on disk alone: model, optimiser, dice and the turns to
+        come are saved together, so a run that was killed goes on as if nothing had happened.
+Rule 2. No clock decides what is learned, but for how fast: the learning rate's factor is given.
+Rule 3. Every turn is shown in two views: mostly all masked, as at the first denoising step, and
+        with some positions known.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from atonce.llm.clues import CANVAS, find_clues
+from atonce.llm.copying import read_out
+from atonce.llm.denoiser import tell
+from atonce.llm.model import Cache, KeyValue, Reader, Told, Tower, score
+from atonce.llm.pool import ReadScene, ReadTurn, load_scene
+from atonce.llm.weights import write_whole
+
+VIEWS = 2
+ALL_MASKED = 0.75  # share of first views with every position open
+# End marks behind the reply teach little; the writer's card names one over this as its end odds.
+FILLER_WEIGHT = 0.25
+CANVASES = (16, 24, 32, CANVAS)
+LONGER = 0.2  # share of batches on a longer canvas than they need
+TURN_TOKENS = 20  # a turn's usual canvas, by which batches are sized
+GOLD_FORCED = 0.08  # share of turns whose right facts are put first, so that ranks are trusted
+WARM_UP = 30  # steps
+NEW_FASTER = 5.0  # what starts from nothing learns so many times as fast as the layers
+IMPOSSIBLE = -30.0  # log probability of what can be neither said nor copied
+BANDS = (1.0, 0.7, 0.4, 0.1)  # of the share of masks, for the report
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a run is made of."""
+
+    rate: float = 4e-4
+    """Learning rate of the layers."""
+    turns: int = 8
+    """Turns a worker takes a step."""
+    workers: int = 2
+    """Threads that compute gradients side by side, one processor core each."""
+    seed: int = 1
+    """Of all dice."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One masked canvas."""
+
+    canvas: list[int]
+    """Mask ids where open."""
+    full: list[int]
+    """The reply, end marks behind it."""
+    weights: list[float]
+    """Of every position in the loss; 0 where it is not open."""
+    share: float
+    """Of masks, as drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some turns with their views, drawn; all canvases are of one length."""
+
+    turns: list[tuple[ReadScene, ReadTurn, list[float]]]
+    """Scene, turn, and the facts' scores as they are told."""
+    views: list[list[View]]
+    """VIEWS of each turn."""
+
+
+@dataclass(slots=True)
+class Report:
+    """Loss by the share of masks since the last look."""
+
+    sums: dict[float, float] = field(default_factory=dict)
+    """Band to summed loss in nats."""
+    counts: dict[float, float] = field(default_factory=dict)
+    """Band to positions."""
+
+    def add(self, share: float, loss: float, positions: float) -> None:
+        """Count one view."""
+        band = next((band for band in BANDS if share >= band), BANDS[-1])
+        self.sums[band] = self.sums.get(band, 0.0) + loss
+        self.counts[band] = self.counts.get(band, 0.0) + positions
+
+    def __str__(self) -> str:
+        """ "1: 0.52  0.7: ...": mean loss a position."""
+        known = [band for band in BANDS if self.counts.get(band)]
+        return "  ".join(f"{band:g}: {self.sums[band] / self.counts[band]:.2f}" for band in known)
+
+
+class Trainer:
+    """The state of one training run."""
+
+    def __init__(
+        self, tower: Tower, embedding: Tensor, vocabulary: Tensor, end: int, recipe: Recipe
+    ) -> None:
+        self.tower, self.embedding, self.recipe, self.end = tower, embedding, recipe, end
+        self.vocabulary = vocabulary
+        self.sayable = embedding[vocabulary]  # (V, width)
+        self.index = torch.full((len(embedding),), -1)  # token → its row in the vocabulary
+        self.index[vocabulary] = torch.arange(len(vocabulary))
+        self.scenes: dict[str, ReadScene] = {}
+        self.waiting: list[tuple[str, int]] = []
+        self.dice = random.Random(recipe.seed)
+        self.step = self.positions = 0
+        self.report = Report()
+        named = dict(tower.named_parameters())
+        layers = [weight for name, weight in named.items() if name.startswith("layers.")]
+        new = [weight for name, weight in named.items() if not name.startswith("layers.")]
+        self.weights = layers + new
+        self.optimiser = torch.optim.AdamW(
+            [{"params": layers, "scale": 1.0}, {"params": new, "scale": NEW_FASTER}],
+            lr=recipe.rate,
+            betas=(0.9, 0.97),
+            weight_decay=0.01,
+        )
+
+    def learn(self, factor: float) -> None:
+        """One step, its learning rate times the factor."""
+        batches = [self.draw_batch() for _ in range(self.recipe.workers)]
+        gradients = self.spread(batches)
+        for weight, *parts in zip(self.weights, *gradients, strict=True):
+            weight.grad = torch.stack([p for p in parts if p is not None]).sum(0) / len(batches)
+
+        torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+        rate = self.recipe.rate * factor * min(1.0, (self.step + 1) / WARM_UP)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["scale"]
+
+        self.optimiser.step()
+        self.step += 1
+        self.positions += sum(
+            len(view.canvas) for batch in batches for views in batch.views for view in views
+        )
+
+    def spread(self, batches: Sequence[Batch]) -> list[tuple[Tensor | None, ...]]:
+        """Gradients of every batch, each computed by a thread of its own."""
+        found: list[Any] = [None] * len(batches)
+
+        def work(worker: int) -> None:
+            # Two threads in one product wait for each other at every one of them; on a busy
+            # machine that was measured at a fifth of the speed of two that work apart.
+            if len(batches) > 1:
+                torch.set_num_threads(1)
+
+            try:
+                found[worker] = self.gradients(batches[worker])
+            except Exception as error:  # raised again below, in the thread that can end the run
+                found[worker] = error
+
+        threads = [Thread(target=work, args=(worker,)) for worker in range(len(batches))]
+        for thread in threads:
+            thread.start()
+
+        for thread in threads:
+            thread.join()
+
+        for one in found:
+            if isinstance(one, Exception):
+                raise one
+
+        return found
+
+    def gradients(self, batch: Batch) -> tuple[Tensor | None, ...]:
+        """Of the loss of one batch, by weight."""
+        losses, weights = self.losses(batch)
+        total = (losses * weights).sum() / weights.sum()
+        with torch.no_grad():
+            for row, view in enumerate(view for views in batch.views for view in views):
+                words = weights[row] == 1
+                self.report.add(view.share, float((losses[row] * words).sum()), float(words.sum()))
+
+        return torch.autograd.grad(total, self.weights, allow_unused=True)
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss in nats and weight of every position, (R, L)."""
+        shown = collate(batch, self.tower, self.embedding, self.end)
+        views = [view for of_turn in batch.views for view in of_turn]
+        device = self.embedding.device
+        canvas = torch.tensor([view.canvas for view in views], device=device)  # (R, L)
+        full = torch.tensor([view.full for view in views], device=device)
+        states = self.tower(
+            self.embedding,
+            shown.last,
+            canvas,
+            shown.past,
+            positions=shown.positions(canvas.shape[1]),
+            bias=F.pad(shown.closed, (0, canvas.shape[1])),
+            told=shown.told,
+        )
+        places = torch.arange(canvas.shape[1], device=device)[None]
+        keys = self.tower.copier.keys(shown.states, shown.words, shown.offsets)
+        keys = keys.repeat_interleave(VIEWS, 0)
+        gate, copied = self.tower.copier(states, places, keys, shown.told.features)
+        copied = (copied + shown.closed[:, 0]).log_softmax(-1)  # (R, L, P)
+        same = shown.copies[:, None, :] == full[:, :, None]
+        copied = copied.masked_fill(~same, -1e4).logsumexp(-1).clamp(min=IMPOSSIBLE)
+        said = score(states, self.sayable).log_softmax(-1)  # (R, L, V)
+        index = self.index[full]
+        said = said.gather(2, index.clamp(min=0)[..., None])[..., 0]
+        said = torch.where(index >= 0, said, torch.tensor(IMPOSSIBLE, device=device))
+        gate = gate[..., 0]
+        losses = -torch.logaddexp(said + F.logsigmoid(-gate), copied + F.logsigmoid(gate))
+        return losses, torch.tensor([view.weights for view in views], device=device)
+
+    # ---- drawing ----
+
+    def draw_batch(self) -> Batch:
+        """The next turns that fit on one canvas, in two views each."""
+        first = self.draw_turn()
+        length = next(size for size in CANVASES if len(first[1].target) < size)
+        turns = [first]
+        while len(turns) < max(2, round(self.recipe.turns * TURN_TOKENS / length)):
+            turn = self.draw_turn()
+            if len(turn[1].target) < length:
+                turns.append(turn)
+
+        if self.dice.random() < LONGER:
+            length = max(length, 32)
+
+        return Batch(turns, [self.draw_views(turn.target, length) for _, turn, _ in turns])
+
+    def draw_turn(self) -> tuple[ReadScene, ReadTurn, list[float]]:
+        """Any turn of any scene; all of them come once before one comes again."""
+        if not self.waiting:
+            self.waiting = [
+                (name, turn)
+                for name in sorted(self.scenes)
+                for turn in range(len(self.scenes[name].turns))
+                if len(self.scenes[name].turns[turn].target) < CANVAS
+            ]
+            self.dice.shuffle(self.waiting)
+
+        name, number = self.waiting.pop()
+        scene = self.scenes[name]
+        turn = scene.turns[number]
+        scores = list(turn.scores)
+        if turn.gold and self.dice.random() < GOLD_FORCED:
+            for fact in turn.gold:
+                scores[fact] = max(scores) + 0.3
+
+        return scene, turn, scores
+
+    def draw_views(self, target: Sequence[int], length: int) -> list[View]:
+        """Two masked canvases of one reply."""
+        all_masked = self.dice.random() < ALL_MASKED
+        shares = [1.0 if all_masked else self.dice.uniform(0.7, 1), self.dice.uniform(0.1, 0.9)]
+        return [self.draw_view(target, length, share) for share in shares]
+
+    def draw_view(self, target: Sequence[int], length: int, share: float) -> View:
+        """Every position open with this chance; end marks behind the first share its fate."""
+        size = len(target) + 1
+        is_open = [self.dice.random() < share for _ in range(size)]
+        if not any(is_open):
+            is_open[self.dice.randrange(size)] = True
+
+        is_open += [is_open[-1]] * (length - size)
+        full = [*target, *[self.end] * (length - len(target))]
+        worth = [1.0] * size + [FILLER_WEIGHT] * (length - size)
+        canvas = [self.tower.mask if o else token for o, token in zip(is_open, full, strict=True)]
+        return View(canvas, full, [w * o for w, o in zip(worth, is_open, strict=True)], share)
+
+    # ---- state ----
+
+    def load_pool(self, folder: Path) -> None:
+        """Take what has been read so far; new scenes come in when all turns have been shown."""
+        for path in sorted(folder.glob("*.pt")):
+            if path.stem not in self.scenes:
+                self.scenes[path.stem] = load_scene(path, self.tower.depths)
+
+    def save(self, path: Path) -> None:
+        """All of the state, in one file that is whole or not there."""
+        state = {
+            "tower": self.tower.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "dice": self.dice.getstate(),
+            "waiting": self.waiting,
+            "step": self.step,
+            "positions": self.positions,
+            "depths": self.tower.depths,
+            "vocabulary": self.vocabulary,
+        }
+        write_whole(path, lambda part: torch.save(state, part))
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state."""
+        state = torch.load(path, weights_only=True, map_location=self.embedding.device)
+        self.tower.load_state_dict(state["tower"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        version, numbers, gauss = state["dice"]
+        self.dice.setstate((version, tuple(numbers), gauss))
+        self.waiting = [(name, turn) for name, turn in state["waiting"]]
+        self.step, self.positions = state["step"], state["positions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The prompts of a batch, padded to one length; R = turns times VIEWS rows."""
+
+    last: Tensor
+    """(R): the prompts' last tokens."""
+    lengths: Tensor
+    """(R): tokens before the last."""
+    past: Cache
+    """(R, kv_heads, P, head) by depth."""
+    closed: Tensor
+    """(R, 1, 1, P): minus much where there is no token. The canvas follows behind P."""
+    told: Told
+    """The clues."""
+    copies: Tensor
+    """(R, P): what a copied token says; -1 where there is none."""
+    states: Tensor
+    """(turns, P, width): the reader's."""
+    words: Tensor
+    """(turns, P, width): the embeddings."""
+    offsets: Tensor
+    """(turns, P): places in facts."""
+
+    def positions(self, length: int) -> Tensor:
+        """(R, L): the canvas goes on where its prompt ends."""
+        return self.lengths[:, None] + torch.arange(length, device=self.lengths.device)[None]
+
+
+def collate(batch: Batch, tower: Tower, embedding: Tensor, end: int) -> Shown:
+    """Lay the prompts of a batch side by side, each turn VIEWS times where the tower sees it."""
+    told = [
+        find_clues(scene.ids + turn.ids, scene.spans, len(scene.ids), scores, end)
+        for scene, turn, scores in batch.turns
+    ]
+    ids = [torch.tensor((scene.ids + turn.ids)[:-1]) for scene, turn, _ in batch.turns]
+    clues = [tell(one, len(batch.views[0][0].canvas)) for one in told]
+    states = [torch.cat([scene.states, turn.states]).float() for scene, turn, _ in batch.turns]
+    device = embedding.device
+
+    def rows(tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(tensors)).to(device).repeat_interleave(VIEWS, 0)
+
+    lengths = torch.tensor([len(one) for one in ids])
+    longest = int(lengths.max())
+    closed = torch.zeros(len(ids), 1, 1, longest)
+    closed.masked_fill_((torch.arange(longest) >= lengths[:, None])[:, None, None], -1e9)
+    return Shown(
+        last=rows([torch.tensor(turn.ids[-1]) for _, turn, _ in batch.turns]),
+        lengths=rows(list(lengths)),
+        past=Cache(
+            tuple(join_past(batch, layer, longest, device) for layer in range(len(tower.depths)))
+        ),
+        closed=rows(list(closed)),
+        told=Told(
+            rows([pad(one.features[0], longest) for one in clues]),
+            rows([one.best[0] for one in clues]),
+            rows([one.chances[0] for one in clues]),
+        ),
+        copies=rows([pad(torch.tensor(one.copies), longest, -1) for one in told]),
+        states=torch.stack([pad(one, longest) for one in states]).to(device),
+        words=F.embedding(torch.stack([pad(one, longest) for one in ids]).to(device), embedding),
+        offsets=torch.stack([pad(torch.tensor(one.offsets), longest) for one in told]).to(device),
+    )
+
+
+def join_past(batch: Batch, layer: int, longest: int, device: torch.device) -> KeyValue:
+    """Prefix and turn of every prompt behind each other, at one depth."""
+
+    def joined(which: int) -> Tensor:
+        whole = [
+            torch.cat([scene.past[layer][which], turn.past[layer][which]], 2)[0]
+            for scene, turn, _ in batch.turns
+        ]  # (kv_heads, P, head) each
+        padded = [F.pad(one, (0, 0, 0, longest - one.shape[1])) for one in whole]
+        return torch.stack(padded).to(device).float().repeat_interleave(VIEWS, 0)
+
+    return joined(0), joined(1)
+
+
+def pad(tensor: Tensor, length: int, value: int = 0) -> Tensor:
+    """Longer along its first dimension."""
+    more = [0] * (2 * tensor.dim() - 1) + [length - len(tensor)]
+    return F.pad(tensor, more, value=value)
+
+
+def begin(tower: Tower, reader: Reader) -> None:
+    """The state before any training: the reader's layers, and reading out the best fact."""
+    with torch.no_grad():
+        for layer, depth in zip(tower.layers, tower.depths, strict=True):
+            layer.load_state_dict(reader.layers[depth].state_dict())
+
+        tower.norm.copy_(reader.norm)
+        tower.mask_embedding.copy_(reader.embedding.mean(0))
+        tower.draft_scale[0].fill_(0.3)
+
+    read_out(tower.copier)

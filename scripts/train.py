@@ -1,0 +1,202 @@
+"""Train the embedded writer; stop it at any time, it goes on where it was.
+
+usage: scripts/train [--minutes N] [--finish] [--draws N] [--check N] [--export FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from threading import Thread
+
+import torch
+
+from atonce.config import models
+from atonce.llm.corpus import Example, draw_example, draw_scene, load_packs
+from atonce.llm.denoiser import EmbeddedWriter
+from atonce.llm.lessons import spoken_pieces
+from atonce.llm.model import Reader, Tower
+from atonce.llm.pool import fill_pool
+from atonce.llm.protocols import Plan
+from atonce.llm.scoring import judge
+from atonce.llm.tokenizer import Tokenizer
+from atonce.llm.training import CANVASES, FILLER_WEIGHT, Recipe, Trainer, begin
+from atonce.llm.weights import Card, load_base, save_writer
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+DEPTHS = (0, 8, 13, 20, 24, 29)  # of the reader: six layers, spread out
+# What the pool keeps: depths that matter most, so that another choice needs no new reading.
+POOL_DEPTHS = (0, 1, 2, 8, 9, 13, 18, 20, 21, 22, 23, 24, 27, 28, 29)
+MASK, END = 16, 2
+SAVE_EVERY_S, SHOW_EVERY_S, CHECK_EVERY_S = 150, 45, 900
+ENOUGH = 8  # scenes to begin with, while others are still being read
+LOWEST = 0.04  # of the learning rate, at the end of a run that finishes
+
+
+def main() -> int:
+    """Train until the time is over."""
+    parser = argparse.ArgumentParser(description="Train the embedded writer.")
+    add = parser.add_argument
+    add("--minutes", type=float, default=8.0, help="how long, beginning now")
+    add("--finish", action="store_true", help="let the learning rate fall to its end in this time")
+    add("--draws", type=int, default=2, help="scenes drawn of every pack")
+    add("--check", type=int, default=60, metavar="N", help="dev turns of a score; 0: none")
+    add("--export", type=Path, metavar="FILE", help="write the writer there at the end")
+    args = parser.parse_args()
+    folder = models.cache_folder() / "training"
+    folder.mkdir(parents=True, exist_ok=True)
+    # One core a worker, and none for waiting on each other: see Trainer.spread.
+    torch.set_num_threads(1)
+    reader, tokenizer = load_base(
+        models.folder("smollm2-135m"), models.cache_folder() / "converted"
+    )
+    trainer = prepare(reader, tokenizer, folder / "state.pt")
+    read_in_background(folder / "pool", args.draws)
+    run(trainer, reader, tokenizer, folder, args)
+    if args.export:
+        card = card_of(trainer)
+        save_writer(args.export, trainer.tower.cpu(), trainer.vocabulary.cpu(), card)
+        print(f"wrote {args.export}, {args.export.stat().st_size / 1e6:.1f} MB", flush=True)
+
+    return 0
+
+
+def prepare(reader: Reader, tokenizer: Tokenizer, state: Path) -> Trainer:
+    """The trainer as it was saved, or at its beginning."""
+    gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if gpu else "cpu")
+    vocabulary = spoken(tokenizer)
+    tower = Tower(reader.sizes, DEPTHS, MASK)
+    begin(tower, reader)
+    recipe = Recipe(workers=1, turns=64) if gpu else Recipe()
+    trainer = Trainer(
+        tower.to(device), reader.embedding.to(device), vocabulary.to(device), END, recipe
+    )
+    if state.exists():
+        trainer.load(state)
+        print(f"going on from step {trainer.step}", flush=True)
+
+    return trainer
+
+
+def spoken(tokenizer: Tokenizer) -> torch.Tensor:
+    """What may be said without being copied: words of the packs' own replies, and no digit."""
+    tokens = {END}
+    for piece in spoken_pieces(load_packs(CORPUS / "train")):
+        tokens |= {*tokenizer.encode(piece), *tokenizer.encode(f" {piece.strip()}")}
+
+    return torch.tensor(
+        [t for t in sorted(tokens) if not any(c.isdigit() for c in tokenizer.decode([t]))]
+    )
+
+
+def read_in_background(pool: Path, draws: int) -> None:
+    """Let the reader read scenes that are not in the pool, beside the training."""
+
+    def work() -> None:
+        torch.set_num_threads(1)
+        packs = list(load_packs(CORPUS / "train"))
+        Random(3).shuffle(packs)
+        reader, tokenizer = load_base(
+            models.folder("smollm2-135m"), models.cache_folder() / "converted"
+        )
+        for name in fill_pool(pool, packs, reader, tokenizer, POOL_DEPTHS, draws=draws):
+            print(f"read {name}", flush=True)
+
+    Thread(target=work, daemon=True).start()
+
+
+def run(
+    trainer: Trainer, reader: Reader, tokenizer: Tokenizer, folder: Path, args: argparse.Namespace
+) -> None:
+    """Step after step; shows, saves and checks now and then."""
+    start = shown = saved = checked = time.monotonic()
+    end, first, before = start + args.minutes * 60, trainer.step, trainer.positions
+    examples = dev_examples(args.check) if args.check else []
+    while (now := time.monotonic()) < end:
+        if not trainer.waiting or trainer.step == first:
+            trainer.load_pool(folder / "pool")
+            if len(trainer.scenes) < ENOUGH:
+                time.sleep(2)
+                continue
+
+        left = (end - now) / (end - start)
+        trainer.learn(max(LOWEST, left) if args.finish else 1.0)
+        now = time.monotonic()
+        if now - shown > SHOW_EVERY_S:
+            speed = (trainer.positions - before) / (now - shown)
+            print(
+                f"step {trainer.step}  {speed:.0f} positions/s  {len(trainer.scenes)} scenes  "
+                f"loss {trainer.report}  {(end - now) / 60:.0f} min left",
+                flush=True,
+            )
+            shown, before = now, trainer.positions
+            trainer.report = type(trainer.report)()
+
+        if now - saved > SAVE_EVERY_S:
+            trainer.save(folder / "state.pt")
+            saved = now
+
+        if examples and now - checked > CHECK_EVERY_S:
+            check(trainer, reader, tokenizer, examples)
+            checked = now
+
+    trainer.save(folder / "state.pt")
+    if examples:
+        check(trainer, reader, tokenizer, examples)
+
+
+def dev_examples(count: int) -> list[Example]:
+    """The same turns of the development packs every time."""
+    dice = Random(7)
+    scenes = [draw_scene(pack, dice) for pack in load_packs(CORPUS / "dev")]
+    examples = [
+        draw_example(scene, dialogue, turn, dice)
+        for scene in scenes
+        for dialogue, turns in enumerate(scene.pack.dialogues)
+        for turn in range(len(turns))
+    ]
+    chosen = sorted(dice.sample(range(len(examples)), min(count, len(examples))))
+    return [examples[i] for i in chosen]
+
+
+def check(
+    trainer: Trainer, reader: Reader, tokenizer: Tokenizer, examples: Sequence[Example]
+) -> None:
+    """Score the development turns through the run-time path, at K = 2 and 8."""
+    writer = EmbeddedWriter.of(
+        reader, tokenizer, trainer.tower.cpu(), trainer.vocabulary.cpu(), card_of(trainer)
+    )
+    prompts = [(example, writer.read(example.prompt)) for example in examples]
+    for steps in (2, 8):
+        verdicts = []
+        for example, prompt in prompts:
+            *_, last = writer.write(prompt, Plan(steps=steps, canvas=max(CANVASES)))
+            verdicts.append((judge(example, last.text), example.prompt.question, last.text))
+
+        for kind in ("grounded", "unknown", "talk"):
+            right = [verdict.is_right for verdict, *_ in verdicts if verdict.kind == kind]
+            print(f"  dev K={steps} {kind} {sum(right)} of {len(right)}", end="")
+
+        print(flush=True)
+
+    trainer.tower.to(trainer.embedding.device)
+
+
+def card_of(trainer: Trainer) -> Card:
+    """What the writer file says of itself."""
+    return Card(
+        version=f"2.{trainer.step}",
+        depths=trainer.tower.depths,
+        mask=MASK,
+        end=END,
+        end_odds=1 / FILLER_WEIGHT,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
