@@ -1,0 +1,51 @@
+"""Copying from the prompt."""
+
+from __future__ import annotations
+
+import torch
+
+from atonce.llm.clues import FEATURES, FIRST, OTHER, TURN
+from atonce.llm.copying import KEY, Copier, read_out
+
+WIDTH = 24
+
+
+def prompt() -> tuple[torch.Tensor, torch.Tensor]:
+    """Two facts of four tokens and a question of two: features and places in the facts."""
+    kinds = [OTHER] * 4 + [FIRST] * 4 + [TURN] * 2
+    features = torch.nn.functional.one_hot(torch.tensor(kinds), FEATURES).float()[None]
+    return features, torch.tensor([[1, 2, 3, 4, 1, 2, 3, 4, 0, 0]])
+
+
+def test_an_untrained_copier_reads_out_the_best_fact() -> None:
+    copier = Copier(WIDTH)
+    read_out(copier)
+    features, offsets = prompt()
+    torch.manual_seed(0)
+    keys = copier.keys(torch.randn(1, 10, WIDTH), torch.randn(1, 10, WIDTH), offsets)
+    gate, scores = copier(torch.randn(1, 4, WIDTH), torch.arange(4)[None], keys, features)
+    assert scores[0].argmax(-1).tolist() == [4, 5, 6, 7]
+    assert (gate.sigmoid() > 0.5).all()
+
+
+def test_reading_out_starts_the_same_everywhere() -> None:
+    first, second = Copier(WIDTH), Copier(WIDTH)
+    read_out(first)
+    read_out(second)
+    for name, weight in first.state_dict().items():
+        assert torch.equal(weight, second.state_dict()[name]), name
+
+
+def test_a_key_knows_its_own_token_and_the_one_before() -> None:
+    copier = Copier(WIDTH)
+    states, words = torch.randn(1, 5, WIDTH), torch.randn(1, 5, WIDTH)
+    offsets = torch.zeros(1, 5, dtype=torch.long)
+    keys = copier.keys(states, words, offsets)
+    assert keys.shape == (1, 5, KEY)
+    other = words.clone()
+    other[0, 2] += 1
+    changed = (copier.keys(states, other, offsets) != keys).any(-1)[0]
+    assert changed.tolist() == [False, False, True, True, False]
+    later = states.clone()
+    later[0, 4] += 1  # what was read at the last token is nobody's past
+    assert torch.equal(copier.keys(later, words, offsets), keys)
