@@ -5,7 +5,8 @@ Here the window is only as long as the utterance needs. Three guards make that s
 
 Rule 1. Only what the voice detector calls speech is read, so silence and noise give no words.
 Rule 2. The length of the text is bounded by the length of the sound.
-Rule 3. A text that loops, runs into its bound or is improbable is read again in the full window.
+Rule 3. A text that repeats itself, runs into its bound or is improbable is read again in the full
+        window.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _SHORTEST_WINDOW_S = 8.0
 """Below about 7 s whisper-base starts to loop on single words."""
 _WINDOW_MARGIN_S = 3.0
 """Silence that the window keeps after the sound; with less, whisper-base loops now and then."""
+_LEAD_S = 0.3
+"""Silence before the sound: a word at the very start is misheard ("hi my world" for "hello")."""
 _TOKENS_A_SECOND = 8
 _TOKENS_AT_LEAST = 12
 """Fast speech has about 5 tokens a second; the bound only has to stop a loop."""
@@ -49,6 +52,8 @@ _COMPRESSIBLE = 2.4
 """Characters to compressed bytes, Whisper's own limit for a text that repeats itself."""
 _LOOP = re.compile(r"\b(\w+(?:\W+\w+){0,5})(?:\W+\1\b){3,}", re.IGNORECASE)
 """One to six words, four times in a row."""
+_REPEATED_WORDS = 4
+"""Words that are said twice by chance are fewer; a short window now and then says all twice."""
 _FRAME = 512
 """Samples the voice detector takes at once: 32 ms."""
 _VOICED = 0.5
@@ -61,7 +66,7 @@ _PAUSE = 10
 _LONGEST = 780
 """Frames (25 s) that fit into the full window together with its margin."""
 _LOUD = 0.3
-"""Peak to which quiet sound is raised before the detector sees it."""
+"""Peak to which quiet sound is raised: else the detector misses it, and whisper-base loops."""
 _FAINT = 1e-4
 """Peak (-80 dBFS) below which there is nothing to raise but the noise of the device."""
 
@@ -82,13 +87,14 @@ class _Found:
     @property
     def is_doubtful(self) -> bool:
         """Rule 3."""
-        return self.is_cut_off or self.log_probability < _IMPROBABLE or loops(self.text)
+        is_improbable = self.log_probability < _IMPROBABLE
+        return self.is_cut_off or is_improbable or loops(self.text) or repeats(self.text)
 
     @property
     def is_worthless(self) -> bool:
         """Not what was said. A loop that came to an end by itself is: people repeat themselves."""
         is_nothing = self.no_speech > _NO_SPEECH and self.log_probability < _IMPROBABLE
-        return is_nothing or (self.is_cut_off and loops(self.text))
+        return is_nothing or self.is_cut_off
 
 
 class WhisperTranscriber:
@@ -121,7 +127,7 @@ class WhisperTranscriber:
 
     @classmethod
     def from_settings(cls, settings: TranscriberSettings) -> Self:
-        """As the settings want it: a model of the store, a folder, or a name faster-whisper knows."""
+        """As the settings want it: a model of the store, a folder, or faster-whisper's name."""
         return cls(
             models.place(settings.model), language=settings.language, threads=settings.threads
         )
@@ -133,12 +139,15 @@ class WhisperTranscriber:
 
     def transcribe(self, audio: Audio) -> Transcript:
         """The transcript of one utterance, of any rate; empty for silence and noise."""
-        samples = np.nan_to_num(resample(audio, RATE_HZ).samples, posinf=0.0, neginf=0.0)
+        # Before the rate is changed, which would spread one NaN over everything.
+        finite = Audio(np.nan_to_num(audio.samples, posinf=0.0, neginf=0.0), audio.rate_hz)
+        samples = _raised(resample(finite, RATE_HZ).samples)
         pieces = speech_pieces(self._voiced(samples))
 
         try:
             found = [self._read(samples[first:last]) for first, last in pieces]
-        except RuntimeError as error:
+        # The engine reports what it cannot do as the one, what it will not do as the other.
+        except (RuntimeError, ValueError) as error:
             raise EngineError(
                 f"Whisper failed on {audio.seconds:.1f} s of sound: {error}"
             ) from error
@@ -149,6 +158,7 @@ class WhisperTranscriber:
         )
 
     def _read(self, speech: Samples) -> _Found:
+        speech = np.concatenate([np.zeros(int(_LEAD_S * RATE_HZ), dtype=np.float32), speech])
         seconds = len(speech) / RATE_HZ
         window_s = min(_FULL_WINDOW_S, max(_SHORTEST_WINDOW_S, seconds + _WINDOW_MARGIN_S))
         bound = _TOKENS_AT_LEAST + int(_TOKENS_A_SECOND * seconds)
@@ -185,16 +195,15 @@ class WhisperTranscriber:
 
     def _voiced(self, samples: Samples) -> Samples:
         """For every 32 ms, the probability that somebody speaks."""
-        peak = float(np.abs(samples).max(initial=0.0))
         frames = -(-len(samples) // _FRAME)
 
-        if peak < _FAINT:
+        if not samples.any():
             return np.zeros(frames, dtype=np.float32)
 
         # One frame more than there is: this detector blanks the end of the last one.
-        raised = np.zeros((frames + 1) * _FRAME, dtype=np.float32)
-        raised[: len(samples)] = samples * np.float32(max(1.0, _LOUD / peak))
-        return np.ravel(self._voice_detector(raised))[:frames]
+        padded = np.zeros((frames + 1) * _FRAME, dtype=np.float32)
+        padded[: len(samples)] = samples
+        return np.ravel(self._voice_detector(padded))[:frames]
 
 
 _: type[Transcriber] = WhisperTranscriber
@@ -224,11 +233,24 @@ def speech_pieces(voiced: Samples) -> list[tuple[int, int]]:
     return [(start * _FRAME, stop * _FRAME) for start, stop in pairwise(edges)]
 
 
+def _raised(samples: Samples) -> Samples:
+    """Quiet sound at the level the models were trained with; nothing where there is only noise."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    return samples * np.float32(0.0 if peak < _FAINT else max(1.0, _LOUD / peak))
+
+
 def loops(text: str) -> bool:
     """The text says the same again and again, as a derailed decode does."""
     encoded = text.encode()
     ratio = len(encoded) / len(zlib.compress(encoded))
     return ratio > _COMPRESSIBLE or _LOOP.search(text) is not None
+
+
+def repeats(text: str) -> bool:
+    """The same four words stand in the text twice: people do that, but it is worth another look."""
+    words = re.findall(r"\w+", text.lower())
+    runs = list(zip(*(words[first:] for first in range(_REPEATED_WORDS)), strict=False))
+    return len(set(runs)) < len(runs)
 
 
 def _load(model: str | Path, threads: int) -> WhisperModel:
@@ -241,6 +263,8 @@ def _load(model: str | Path, threads: int) -> WhisperModel:
             raise ModelError(f"{folder} holds no Whisper model (model.bin); name another folder")
 
         settings["local_files_only"] = True
+    elif isinstance(model, Path) or folder.is_absolute() or model.startswith((".", "~")):
+        raise ModelError(f"there is no folder {folder}; check transcriber.model")
 
     try:
         return WhisperModel(str(folder if folder.is_dir() else model), **settings)
