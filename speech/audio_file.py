@@ -31,9 +31,8 @@ _WRITTEN = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OG
 
 def read(path: Path) -> Audio:
     """All of a file as mono sound at the file's own rate; AudioError in one sentence."""
-    _refuse_non_file(path)
-
     try:
+        _refuse_non_file(path)
         channels, rate_hz = _read_soundfile(path)
     except soundfile.LibsndfileError:
         channels, rate_hz = _read_av(path)
@@ -58,15 +57,19 @@ def write(audio: Audio, path: Path) -> None:
 
 def check_writable(path: Path) -> None:
     """AudioError when `write` would fail for this path; tried before any work is done."""
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder; name a file in it, for example {path / 'reply.wav'}")
-
-    _form(path)
-
-    if not path.resolve().parent.is_dir():
-        raise AudioError(f"{path} cannot be written: there is no folder {path.resolve().parent}")
-
     try:
+        if path.is_dir():
+            raise AudioError(
+                f"{path} is a folder; name a file in it, for example {path / 'reply.wav'}"
+            )
+
+        _form(path)
+
+        if not path.resolve().parent.is_dir():
+            raise AudioError(
+                f"{path} cannot be written: there is no folder {path.resolve().parent}"
+            )
+
         part = _part(path.resolve())
 
         with part.open("xb"):
@@ -96,6 +99,9 @@ def _refuse_non_file(path: Path) -> None:
 
     if path.stat().st_size == 0:
         raise AudioError(f"{path} is empty; record it again")
+
+    if path.suffix.lower() == ".raw":
+        raise AudioError(f"{path} holds bare samples of unknown rate; put them into a WAV file")
 
 
 def _read_soundfile(path: Path) -> tuple[Samples, int]:
@@ -166,7 +172,8 @@ def _checked(path: Path, channels: Samples, rate_hz: int) -> Samples:
 
 def _mono(channels: Samples) -> Samples:
     """The mean of the channels; the loudest one where the mean would cancel them."""
-    mean: Samples = channels.mean(axis=1, dtype=np.float32)
+    # In double width, because the sum of two huge samples overflows the single one.
+    mean: Samples = channels.mean(axis=1, dtype=np.float64).astype(np.float32)
     energies = np.square(channels, dtype=np.float64).mean(axis=0)
 
     if np.square(mean, dtype=np.float64).mean() < _CANCELLED * energies.mean():
