@@ -54,8 +54,8 @@ class PiperSynthesizer:
         if not any(character.isalnum() for character in text):
             return
 
-        # Piper reads [[…]] as phonemes; a reply never means that.
-        plain = text.replace("[[", " ").replace("]]", " ")
+        # Piper reads [[…]] as phonemes, which a reply never means, and refuses the zero character.
+        plain = text.replace("[[", " ").replace("]]", " ").replace("\0", " ")
 
         try:
             for chunk in self._voice.synthesize(plain):
