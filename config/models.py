@@ -125,14 +125,20 @@ class ModelStore:
         if not self.cache.is_dir():
             return 0
 
-        with self._lock(lambda _: None):
-            kept = [self.cache / name for name in ("models", "downloads", "converted")]
-            freed = sum(
-                file.stat().st_size for path in kept for file in path.rglob("*") if file.is_file()
-            )
+        kept = [self.cache / name for name in ("models", "downloads", "converted")]
 
-            for path in kept:
-                shutil.rmtree(path, ignore_errors=True)
+        try:
+            with self._lock(lambda _: None):
+                files = [file for path in kept for file in path.rglob("*") if file.is_file()]
+                freed = sum(file.stat().st_size for file in files)
+
+                for path in filter(Path.exists, kept):
+                    shutil.rmtree(path)
+        except OSError as error:
+            raise ModelError(
+                f"cannot remove the models in {self.cache}: {error.strerror or error}; remove"
+                " that folder by hand"
+            ) from error
 
         return freed
 
