@@ -170,7 +170,9 @@ def test_a_missing_model_is_named_with_what_to_do(shop: Shop) -> None:
 
     assert len(shop.store.verify("tiny")) == 1
     assert "atonce models fetch" in shop.store.verify("tiny")[0]
-    assert [listed.state for listed in shop.store.catalogue()] == ["missing"]
+    assert [(listed.name, listed.state) for listed in shop.store.catalogue()] == [
+        ("tiny", "missing")
+    ]
     assert not shop.cache.exists()
 
 
