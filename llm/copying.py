@@ -5,7 +5,9 @@ embedding), and the prompt, token by token. Numbers, prices and names are not in
 they can only be copied, so no value can be made up.
 
 A prompt token's key says what the reader had read before it, which token it is, which one stands
-before it, and its place in its fact. R rows, N canvas positions, P prompt tokens, C key features.
+before it, and its place in its fact. What stands on the canvas already speaks as well: a token is
+the likelier the more of its neighbours stand where they would stand if it were copied too, so that
+one reply follows one fact. R rows, N canvas positions, P prompt tokens, C key features.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from torch import Tensor, nn
 from atonce.llm.clues import CANVAS, FEATURES, OFFSETS
 
 KEY = 128  # features of a key
+NEAR = 8  # neighbours to each side that are asked for agreement
 SHARPNESS = 3.0  # keys are small at first; this lets their product decide
+DISTANCES = (*range(-NEAR, 0), *range(1, NEAR + 1))
 
 
 class Copier(nn.Module):
@@ -31,6 +35,7 @@ class Copier(nn.Module):
         self.query = nn.Linear(width, KEY, bias=False)
         self.offset = nn.Parameter(torch.zeros(OFFSETS, KEY))
         self.place = nn.Parameter(torch.zeros(CANVAS, KEY))
+        self.agreement = nn.Parameter(torch.zeros(2 * NEAR))
         self.kind = nn.Linear(width, FEATURES)
         self.gate = nn.Linear(width, 1)
 
@@ -41,18 +46,33 @@ class Copier(nn.Module):
         keys: Tensor = self.key(parts) + self.offset[offsets]
         return keys
 
+    def agree(self, canvas: Tensor, copies: Tensor) -> Tensor:
+        """How far the canvas around each position is like the prompt around each token.
+
+        canvas (R, L), mask ids where open; copies (R, P): what each token says; → (R, L, P).
+        """
+        L, P = canvas.shape[1], copies.shape[1]
+        same = (canvas[:, :, None] == copies[:, None]).float()  # (R, L, P); a mask is never copied
+        padded = F.pad(same, (NEAR, NEAR, NEAR, NEAR))
+        total = torch.zeros_like(same)
+        for weight, distance in zip(self.agreement, DISTANCES, strict=True):
+            i = NEAR + distance
+            total = total + weight * padded[:, i : i + L, i : i + P]
+
+        return total
+
     def forward(
-        self, states: Tensor, places: Tensor, keys: Tensor, features: Tensor
+        self, states: Tensor, places: Tensor, keys: Tensor, features: Tensor, agreement: Tensor
     ) -> tuple[Tensor, Tensor]:
         """How likely each position copies at all, and which token.
 
         states (R, N, width); places (R|1, N): where on the canvas; keys (R, P, C); features
-        (R, P, FEATURES). → gate logits (R, N, 1), scores (R, N, P).
+        (R, P, FEATURES); agreement (R, N, P), see agree. → gate logits (R, N, 1), scores (R, N, P).
         """
         queries = self.query(states) + self.place[places]  # (R, N, C)
         scores = queries @ keys.transpose(1, 2) * (SHARPNESS / math.sqrt(KEY))
         scores = scores + self.kind(states) @ features.transpose(1, 2)
-        return self.gate(states), scores
+        return self.gate(states), scores + agreement
 
 
 def read_out(copier: Copier, seed: int = 0) -> None:
@@ -70,5 +90,7 @@ def read_out(copier: Copier, seed: int = 0) -> None:
         copier.kind.weight.zero_()
         # Away from marks and question, towards the best fact and towards likely ones.
         copier.kind.bias.copy_(torch.tensor([-2.0, 1.0, 0.0, 0.0, 0.0, -2.0, 0.7]))
+        nearness = [abs(distance) ** -0.5 for distance in DISTANCES]
+        copier.agreement.copy_(torch.tensor(nearness))
         copier.gate.weight.zero_()
         copier.gate.bias.fill_(1.0)

@@ -69,6 +69,8 @@ class ReadPrompt:
     """Which facts answer, and where they stand."""
     keys: Tensor
     """What a copied token is found by, (1, P, C)."""
+    copies: Tensor
+    """What is said when a prompt token is copied, (1, P)."""
     targets: Tensor
     """Where each prompt token's copy stands in `sayable`, (P); behind its end: not to be said."""
 
@@ -174,7 +176,8 @@ class EmbeddedWriter:
         place = {token: i for i, token in enumerate(sayable)}
         targets = torch.tensor([place.get(token, len(sayable)) for token in clues.copies])
         past = known.past.at(self._tower.depths)
-        return ReadPrompt(tuple(ids), past, tuple(sayable), clues, keys, targets)
+        copies = torch.tensor(clues.copies)[None]
+        return ReadPrompt(tuple(ids), past, tuple(sayable), clues, keys, copies, targets)
 
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
@@ -205,7 +208,11 @@ class EmbeddedWriter:
         told = tell(prompt.clues, len(canvas))
         states = self._tower(self._reader.embedding, last, ids, prompt.past, told=told)
         places = (ids == self._card.mask)[0].nonzero()[:, 0]  # (N), the open ones
-        odds = self._odds(prompt, states[:, places], places, told)  # (N, sayable)
+        agreement = self._tower.copier.agree(ids, prompt.copies)[:, places]
+        gate, copied = self._tower.copier(
+            states[:, places], places[None], prompt.keys, told.features, agreement
+        )
+        odds = self._odds(prompt, states[0, places], gate[0], copied[0])  # (N, sayable)
         if not odds.isfinite().all():
             raise EngineError(
                 "the embedded writer computed values that are not numbers; its weights may be "
@@ -224,15 +231,17 @@ class EmbeddedWriter:
             )
         ]
 
-    def _odds(self, prompt: ReadPrompt, states: Tensor, places: Tensor, told: Told) -> Tensor:
-        """Probabilities of all that may be said: the vocabulary's and the copied, by the gate."""
-        gate, copied = self._tower.copier(states, places[None], prompt.keys, told.features)
-        share = gate[0].sigmoid()  # (N, 1)
-        spoken = score(states[0], self._rows).softmax(-1) * (1 - share)  # (N, vocabulary)
-        copied = copied[0].softmax(-1) * share  # (N, P)
-        odds = torch.zeros(len(places), len(prompt.sayable) + 1)
+    def _odds(self, prompt: ReadPrompt, states: Tensor, gate: Tensor, copied: Tensor) -> Tensor:
+        """Probabilities of all that may be said: the vocabulary's and the copied, by the gate.
+
+        states (N, width), gate (N, 1), copied (N, P).
+        """
+        share = gate.sigmoid()
+        spoken = score(states, self._rows).softmax(-1) * (1 - share)  # (N, vocabulary)
+        odds = torch.zeros(len(states), len(prompt.sayable) + 1)
         odds[:, torch.searchsorted(torch.tensor(prompt.sayable), self._vocabulary)] = spoken
-        odds.scatter_add_(1, prompt.targets.expand(len(places), -1), copied)
+        targets = prompt.targets.expand(len(states), -1)
+        odds.scatter_add_(1, targets, copied.softmax(-1) * share)
         return odds[:, :-1]
 
     def _fit(self, prompt: Prompt) -> tuple[list[int], list[list[int]], list[int]]:

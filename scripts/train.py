@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -16,15 +17,15 @@ from threading import Thread
 import torch
 
 from atonce.config import models
-from atonce.llm.corpus import Example, draw_example, draw_scene, load_packs
+from atonce.llm.corpus import Example, load_packs
 from atonce.llm.denoiser import EmbeddedWriter
+from atonce.llm.evaluation import HEAD, draw_turns, line, shares, write_all
 from atonce.llm.lessons import spoken_pieces
 from atonce.llm.model import Reader, Tower
 from atonce.llm.pool import fill_pool
 from atonce.llm.protocols import Plan
-from atonce.llm.scoring import judge
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.training import CANVASES, FILLER_WEIGHT, Recipe, Trainer, begin
+from atonce.llm.training import FILLER_WEIGHT, Recipe, Trainer, begin
 from atonce.llm.weights import Card, load_base, save_writer
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -116,7 +117,7 @@ def run(
     """Step after step; shows, saves and checks now and then."""
     start = shown = saved = checked = time.monotonic()
     end, first, before = start + args.minutes * 60, trainer.step, trainer.positions
-    examples = dev_examples(args.check) if args.check else []
+    examples = draw_turns(load_packs(CORPUS / "dev"), args.check)
     while (now := time.monotonic()) < end:
         if not trainer.waiting or trainer.step == first:
             trainer.load_pool(folder / "pool")
@@ -150,39 +151,20 @@ def run(
         check(trainer, reader, tokenizer, examples)
 
 
-def dev_examples(count: int) -> list[Example]:
-    """The same turns of the development packs every time."""
-    dice = Random(7)
-    scenes = [draw_scene(pack, dice) for pack in load_packs(CORPUS / "dev")]
-    examples = [
-        draw_example(scene, dialogue, turn, dice)
-        for scene in scenes
-        for dialogue, turns in enumerate(scene.pack.dialogues)
-        for turn in range(len(turns))
-    ]
-    chosen = sorted(dice.sample(range(len(examples)), min(count, len(examples))))
-    return [examples[i] for i in chosen]
-
-
 def check(
     trainer: Trainer, reader: Reader, tokenizer: Tokenizer, examples: Sequence[Example]
 ) -> None:
-    """Score the development turns through the run-time path, at K = 2 and 8."""
+    """Score some development turns through the run-time path."""
     writer = EmbeddedWriter.of(
         reader, tokenizer, trainer.tower.cpu(), trainer.vocabulary.cpu(), card_of(trainer)
     )
-    prompts = [(example, writer.read(example.prompt)) for example in examples]
-    for steps in (2, 8):
-        verdicts = []
-        for example, prompt in prompts:
-            *_, last = writer.write(prompt, Plan(steps=steps, canvas=max(CANVASES)))
-            verdicts.append((judge(example, last.text), example.prompt.question, last.text))
+    written = defaultdict(list)
+    for plan, one in write_all(writer, examples, [Plan(2, 32), Plan(8, 32)]):
+        written[plan.steps].append(one)
 
-        for kind in ("grounded", "unknown", "talk"):
-            right = [verdict.is_right for verdict, *_ in verdicts if verdict.kind == kind]
-            print(f"  dev K={steps} {kind} {sum(right)} of {len(right)}", end="")
-
-        print(flush=True)
+    print(HEAD)
+    for steps, of_steps in written.items():
+        print(line(f"dev K={steps}", shares(of_steps)), flush=True)
 
     trainer.tower.to(trainer.embedding.device)
 

@@ -23,7 +23,10 @@ def test_an_untrained_copier_reads_out_the_best_fact() -> None:
     features, offsets = prompt()
     torch.manual_seed(0)
     keys = copier.keys(torch.randn(1, 10, WIDTH), torch.randn(1, 10, WIDTH), offsets)
-    gate, scores = copier(torch.randn(1, 4, WIDTH), torch.arange(4)[None], keys, features)
+    agreement = torch.zeros(1, 4, 10)
+    gate, scores = copier(
+        torch.randn(1, 4, WIDTH), torch.arange(4)[None], keys, features, agreement
+    )
     assert scores[0].argmax(-1).tolist() == [4, 5, 6, 7]
     assert (gate.sigmoid() > 0.5).all()
 
@@ -49,3 +52,27 @@ def test_a_key_knows_its_own_token_and_the_one_before() -> None:
     later = states.clone()
     later[0, 4] += 1  # what was read at the last token is nobody's past
     assert torch.equal(copier.keys(later, words, offsets), keys)
+
+
+def test_what_stands_already_speaks_for_the_fact_it_comes_from() -> None:
+    copier = Copier(WIDTH)
+    read_out(copier)
+    copies = torch.tensor([[5, 6, 7, 8, 2, 5, 9, 7, 3, 2]])
+    canvas = torch.tensor([[99, 9, 99, 99]])  # 99: open
+    agreement = copier.agree(canvas, copies)[0]
+    assert agreement[0].argmax() == 5
+    assert agreement[2].argmax() == 7
+    assert agreement[3].argmax() == 8
+    assert (copier.agree(torch.full((1, 4), 99), copies) == 0).all()
+
+
+def test_an_agreement_fades_with_distance_and_ends() -> None:
+    copier = Copier(WIDTH)
+    read_out(copier)
+    copies = torch.arange(100, 130)[None]
+    canvas = torch.full((1, 30), 99)
+    canvas[0, 10] = 110
+    along = copier.agree(canvas, copies)[0].diagonal()
+    assert along[11] > along[12] > along[18] > 0
+    assert along[9] == along[11]
+    assert along[19] == along[10] == 0
