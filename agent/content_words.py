@@ -78,6 +78,13 @@ def words_of(text: str) -> tuple[Word, ...]:
     )
 
 
+@lru_cache(maxsize=512)
+def stems_of(text: str) -> frozenset[str]:
+    """The stems of a text's words that carry meaning."""
+    return frozenset(word.stem for word in words_of(text) if word.stem)
+
+
+@lru_cache(maxsize=4096)
 def stem(word: str) -> str:
     """A light stem: plural, -ing, -ed and genitive go; empty for a common word."""
     word = word.lower().replace("\u2019", "'")
