@@ -146,7 +146,9 @@ def run(
             check(trainer, reader, tokenizer, examples)
             checked = now
 
-    trainer.save(folder / "state.pt")
+    if trainer.step > first:
+        trainer.save(folder / "state.pt")
+
     if examples:
         check(trainer, reader, tokenizer, examples)
 
