@@ -1,1 +1,1 @@
-"""The writer: a masked-diffusion language model, its sampler and its weights. Knows nobody but config."""
+"""The writer: a masked-diffusion language model, its sampler and weights. Knows only config."""
