@@ -216,7 +216,7 @@ class EmbeddedWriter:
         if not odds.isfinite().all():
             raise EngineError(
                 "the embedded writer computed values that are not numbers; its weights may be "
-                "damaged. Fetch them again with `atonce models fetch`."
+                "damaged. Install atonce again, and run `atonce models fetch`."
             )
 
         end = prompt.sayable.index(self._card.end)

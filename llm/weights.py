@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FETCH_AGAIN = "Fetch it again with `atonce models fetch`."
+FETCH_AGAIN = (
+    "Fetch it again with `atonce models fetch`; writer.safetensors comes with atonce itself: "
+    "install atonce again."
+)
 # Goes up when the layout of the converted files changes; old ones are then converted again.
 LAYOUT = 1
 READER_FILE, TOKENIZER_FILE = "reader.safetensors", "tokenizer.json"
