@@ -71,6 +71,8 @@ class ReadPrompt:
     """What a copied token is found by, (1, P, C)."""
     copies: Tensor
     """What is said when a prompt token is copied, (1, P)."""
+    spoken: Tensor
+    """Where the vocabulary stands in `sayable`, (vocabulary)."""
     targets: Tensor
     """Where each prompt token's copy stands in `sayable`, (P); behind its end: not to be said."""
 
@@ -177,7 +179,8 @@ class EmbeddedWriter:
         targets = torch.tensor([place.get(token, len(sayable)) for token in clues.copies])
         past = known.past.at(self._tower.depths)
         copies = torch.tensor(clues.copies)[None]
-        return ReadPrompt(tuple(ids), past, tuple(sayable), clues, keys, copies, targets)
+        spoken = torch.searchsorted(torch.tensor(sayable), self._vocabulary)
+        return ReadPrompt(tuple(ids), past, tuple(sayable), clues, keys, copies, spoken, targets)
 
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
@@ -239,7 +242,7 @@ class EmbeddedWriter:
         share = gate.sigmoid()
         spoken = score(states, self._rows).softmax(-1) * (1 - share)  # (N, vocabulary)
         odds = torch.zeros(len(states), len(prompt.sayable) + 1)
-        odds[:, torch.searchsorted(torch.tensor(prompt.sayable), self._vocabulary)] = spoken
+        odds[:, prompt.spoken] = spoken
         targets = prompt.targets.expand(len(states), -1)
         odds.scatter_add_(1, targets, copied.softmax(-1) * share)
         return odds[:, :-1]

@@ -29,7 +29,8 @@ class Verdict:
     kind: str
     """"grounded", "unknown" or "talk": what the turn was."""
     is_right: bool
-    """Every value that the turn demands is there; or the reply says that it does not know."""
+    """Every value that the turn demands is there; or the reply says that it does not know, and
+    at most whom to call."""
     is_invented: bool
     """A number that stands nowhere in the prompt."""
     is_wrong_value: bool
@@ -50,7 +51,7 @@ def judge(example: Example, reply: str) -> Verdict:
     known = numbers([prompt.role, *prompt.facts, prompt.question, *talk])
     own = numbers([prompt.facts[i] for i in example.gold] + [prompt.question])
     holds = satisfies(reply, example.must)
-    right = {"unknown": not_known and not said - numbers([prompt.question]), "grounded": holds}
+    right = {"unknown": not_known and not said - known, "grounded": holds}
     return Verdict(
         kind=kind,
         is_right=right.get(kind, not not_known and bool(reply.strip())),

@@ -25,7 +25,7 @@ from atonce.llm.model import Reader, Tower
 from atonce.llm.pool import fill_pool
 from atonce.llm.protocols import Plan
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.training import FILLER_WEIGHT, Recipe, Trainer, begin
+from atonce.llm.training import FILLER_WEIGHT, Recipe, Report, Trainer, begin
 from atonce.llm.weights import Card, load_base, save_writer
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -114,10 +114,12 @@ def read_in_background(pool: Path, draws: int) -> None:
 def run(
     trainer: Trainer, reader: Reader, tokenizer: Tokenizer, folder: Path, args: argparse.Namespace
 ) -> None:
-    """Step after step; shows, saves and checks now and then."""
-    start = shown = saved = checked = time.monotonic()
-    end, first, before = start + args.minutes * 60, trainer.step, trainer.positions
+    """Step after step until the time is over; shows, saves and checks now and then."""
+    start, first = time.monotonic(), trainer.step
+    end = start + args.minutes * 60
     examples = draw_turns(load_packs(CORPUS / "dev"), args.check)
+    shown, saved, checked = Every(SHOW_EVERY_S), Every(SAVE_EVERY_S), Every(CHECK_EVERY_S)
+    before = trainer.positions
     while (now := time.monotonic()) < end:
         if not trainer.waiting or trainer.step == first:
             trainer.load_pool(folder / "pool")
@@ -127,36 +129,55 @@ def run(
 
         left = (end - now) / (end - start)
         trainer.learn(max(LOWEST, left) if args.finish else 1.0)
-        now = time.monotonic()
-        if now - shown > SHOW_EVERY_S:
-            speed = (trainer.positions - before) / (now - shown)
-            print(
-                f"step {trainer.step}  {speed:.0f} positions/s  {len(trainer.scenes)} scenes  "
-                f"loss {trainer.report}  {(end - now) / 60:.0f} min left",
-                flush=True,
-            )
-            shown, before = now, trainer.positions
-            trainer.report = type(trainer.report)()
+        if waited := shown.is_due():
+            show(trainer, (trainer.positions - before) / waited, end - time.monotonic())
+            before = trainer.positions
 
-        if now - saved > SAVE_EVERY_S:
+        if saved.is_due():
             trainer.save(folder / "state.pt")
-            saved = now
 
-        if examples and now - checked > CHECK_EVERY_S:
+        if checked.is_due():
             check(trainer, reader, tokenizer, examples)
-            checked = now
 
     if trainer.step > first:
         trainer.save(folder / "state.pt")
 
-    if examples:
-        check(trainer, reader, tokenizer, examples)
+    check(trainer, reader, tokenizer, examples)
+
+
+class Every:
+    """Something that is done from time to time."""
+
+    def __init__(self, period_s: float) -> None:
+        self.period_s, self.last = period_s, time.monotonic()
+
+    def is_due(self) -> float:
+        """Seconds since it was due last, if it is due again; else 0."""
+        waited = time.monotonic() - self.last
+        if waited < self.period_s:
+            return 0.0
+
+        self.last = time.monotonic()
+        return waited
+
+
+def show(trainer: Trainer, speed: float, left_s: float) -> None:
+    """One line on how it goes; the loss is of the steps since the last one."""
+    print(
+        f"step {trainer.step}  {speed:.0f} positions/s  {len(trainer.scenes)} scenes  "
+        f"loss {trainer.report}  {left_s / 60:.0f} min left",
+        flush=True,
+    )
+    trainer.report = Report()
 
 
 def check(
     trainer: Trainer, reader: Reader, tokenizer: Tokenizer, examples: Sequence[Example]
 ) -> None:
     """Score some development turns through the run-time path."""
+    if not examples:
+        return
+
     writer = EmbeddedWriter.of(
         reader, tokenizer, trainer.tower.cpu(), trainer.vocabulary.cpu(), card_of(trainer)
     )
