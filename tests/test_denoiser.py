@@ -275,3 +275,17 @@ def test_the_prompt_has_the_tokens_it_was_trained_with(embedded: EmbeddedWriter)
         "Sunday.\n- Adult tickets cost $14.\n- The lift is behind the gift shop.\n"
         "user\nhow much is a ticket for an adult\nassistant\n"
     )
+
+
+@pytest.mark.models
+def test_the_shipped_writer_says_the_price_that_stands_in_the_facts(
+    embedded: EmbeddedWriter,
+) -> None:
+    for price in ("$14", "$8.50"):
+        facts = tuple(fact.replace("$14", price) for fact in MUSEUM.facts)
+        drafts = write(embedded, replace(MUSEUM, facts=facts), Plan(steps=8, canvas=32))
+        assert price in drafts[-1].text
+
+
+def test_the_shipped_writer_is_small_enough_for_the_repository() -> None:
+    assert SHIPPED_WRITER.stat().st_size <= 40e6
