@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from atonce.llm.clues import CANVAS, FEATURES, OFFSETS
 
 KEY = 128  # features of a key
-NEAR = 8  # neighbours to each side that are asked for agreement
+NEAR = 24  # neighbours to each side that are asked for agreement: most of a long fact
 SHARPNESS = 3.0  # keys are small at first; this lets their product decide
 DISTANCES = (*range(-NEAR, 0), *range(1, NEAR + 1))
 

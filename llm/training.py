@@ -35,6 +35,7 @@ CANVASES = (16, 24, 32, CANVAS)
 LONGER = 0.2  # share of batches on a longer canvas than they need
 TURN_TOKENS = 20  # a turn's usual canvas, by which batches are sized
 GOLD_FORCED = 0.08  # share of turns whose right facts are put first, so that ranks are trusted
+RATE = 4e-4  # of the layers
 WARM_UP = 30  # steps
 NEW_FASTER = 5.0  # what starts from nothing learns so many times as fast as the layers
 IMPOSSIBLE = -30.0  # log probability of what can be neither said nor copied
@@ -45,7 +46,7 @@ BANDS = (1.0, 0.7, 0.4, 0.1)  # of the share of masks, for the report
 class Recipe:
     """What a run is made of."""
 
-    rate: float = 4e-4
+    rate: float = RATE
     """Learning rate of the layers."""
     turns: int = 8
     """Turns a worker takes a step."""

@@ -25,7 +25,7 @@ from atonce.llm.model import Reader, Tower
 from atonce.llm.pool import fill_pool
 from atonce.llm.protocols import Plan
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.training import FILLER_WEIGHT, Recipe, Report, Trainer, begin
+from atonce.llm.training import FILLER_WEIGHT, RATE, Recipe, Report, Trainer, begin
 from atonce.llm.weights import Card, load_base, save_writer
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -44,6 +44,7 @@ def main() -> int:
     add = parser.add_argument
     add("--minutes", type=float, default=8.0, help="how long, beginning now")
     add("--finish", action="store_true", help="let the learning rate fall to its end in this time")
+    add("--rate", type=float, default=RATE, help="learning rate of the layers")
     add("--draws", type=int, default=2, help="scenes drawn of every pack")
     add("--check", type=int, default=60, metavar="N", help="dev turns of a score; 0: none")
     add("--export", type=Path, metavar="FILE", help="write the writer there at the end")
@@ -55,7 +56,7 @@ def main() -> int:
     reader, tokenizer = load_base(
         models.folder("smollm2-135m"), models.cache_folder() / "converted"
     )
-    trainer = prepare(reader, tokenizer, folder / "state.pt")
+    trainer = prepare(reader, tokenizer, folder / "state.pt", args.rate)
     read_in_background(folder / "pool", args.draws)
     run(trainer, reader, tokenizer, folder, args)
     if args.export:
@@ -66,14 +67,14 @@ def main() -> int:
     return 0
 
 
-def prepare(reader: Reader, tokenizer: Tokenizer, state: Path) -> Trainer:
+def prepare(reader: Reader, tokenizer: Tokenizer, state: Path, rate: float) -> Trainer:
     """The trainer as it was saved, or at its beginning."""
     gpu = torch.cuda.is_available()
     device = torch.device("cuda" if gpu else "cpu")
     vocabulary = spoken(tokenizer)
     tower = Tower(reader.sizes, DEPTHS, MASK)
     begin(tower, reader)
-    recipe = Recipe(workers=1, turns=64) if gpu else Recipe()
+    recipe = Recipe(rate, workers=1, turns=64) if gpu else Recipe(rate)
     trainer = Trainer(
         tower.to(device), reader.embedding.to(device), vocabulary.to(device), END, recipe
     )
