@@ -46,18 +46,24 @@ class Copier(nn.Module):
         keys: Tensor = self.key(parts) + self.offset[offsets]
         return keys
 
-    def agree(self, canvas: Tensor, copies: Tensor) -> Tensor:
+    def agree(self, canvas: Tensor, copies: Tensor, offsets: Tensor) -> Tensor:
         """How far the canvas around each position is like the prompt around each token.
 
-        canvas (R, L), mask ids where open; copies (R, P): what each token says; → (R, L, P).
+        Only neighbours in the same fact speak for a token: a fact read out must end.
+        canvas (R, L), mask ids where open; copies (R, P): what each token says; offsets (R, P):
+        its place in its fact; → (R, L, P).
         """
         L, P = canvas.shape[1], copies.shape[1]
         same = (canvas[:, :, None] == copies[:, None]).float()  # (R, L, P); a mask is never copied
         padded = F.pad(same, (NEAR, NEAR, NEAR, NEAR))
+        beside = F.pad(offsets, (NEAR, NEAR), value=-1)
         total = torch.zeros_like(same)
         for weight, distance in zip(self.agreement, DISTANCES, strict=True):
             i = NEAR + distance
-            total = total + weight * padded[:, i : i + L, i : i + P]
+            # In a fact places go on by one; outside of facts all are 0, and so is their difference.
+            step = beside[:, i : i + P] - offsets
+            together = (step == torch.where(offsets > 0, distance, 0)) & (beside[:, i : i + P] >= 0)
+            total = total + weight * padded[:, i : i + L, i : i + P] * together[:, None]
 
         return total
 

@@ -71,6 +71,8 @@ class ReadPrompt:
     """What a copied token is found by, (1, P, C)."""
     copies: Tensor
     """What is said when a prompt token is copied, (1, P)."""
+    offsets: Tensor
+    """Its place in its fact, (1, P)."""
     spoken: Tensor
     """Where the vocabulary stands in `sayable`, (vocabulary)."""
     targets: Tensor
@@ -173,14 +175,22 @@ class EmbeddedWriter:
         scores = rank(prompt.question, prompt.facts, prompt.history)
         clues = find_clues(ids, self._spans(prompt), prefix, scores, self._card.end)
         words = F.embedding(torch.tensor(ids[:-1]), self._reader.embedding)
-        keys = self._tower.copier.keys(known.states[None], words[None], torch.tensor(clues.offsets))
+        offsets = torch.tensor(clues.offsets)[None]
+        keys = self._tower.copier.keys(known.states[None], words[None], offsets)
         sayable = self._sayable(clues.copies)
         place = {token: i for i, token in enumerate(sayable)}
         targets = torch.tensor([place.get(token, len(sayable)) for token in clues.copies])
-        past = known.past.at(self._tower.depths)
-        copies = torch.tensor(clues.copies)[None]
-        spoken = torch.searchsorted(torch.tensor(sayable), self._vocabulary)
-        return ReadPrompt(tuple(ids), past, tuple(sayable), clues, keys, copies, spoken, targets)
+        return ReadPrompt(
+            ids=tuple(ids),
+            past=known.past.at(self._tower.depths),
+            sayable=tuple(sayable),
+            clues=clues,
+            keys=keys,
+            copies=torch.tensor(clues.copies)[None],
+            offsets=offsets,
+            spoken=torch.searchsorted(torch.tensor(sayable), self._vocabulary),
+            targets=targets,
+        )
 
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
@@ -211,7 +221,7 @@ class EmbeddedWriter:
         told = tell(prompt.clues, len(canvas))
         states = self._tower(self._reader.embedding, last, ids, prompt.past, told=told)
         places = (ids == self._card.mask)[0].nonzero()[:, 0]  # (N), the open ones
-        agreement = self._tower.copier.agree(ids, prompt.copies)[:, places]
+        agreement = self._tower.copier.agree(ids, prompt.copies, prompt.offsets)[:, places]
         gate, copied = self._tower.copier(
             states[:, places], places[None], prompt.keys, told.features, agreement
         )

@@ -204,7 +204,9 @@ class Trainer:
         places = torch.arange(canvas.shape[1], device=device)[None]
         keys = self.tower.copier.keys(shown.states, shown.words, shown.offsets)
         keys = keys.repeat_interleave(VIEWS, 0)
-        agreement = self.tower.copier.agree(canvas, shown.copies)
+        agreement = self.tower.copier.agree(
+            canvas, shown.copies, shown.offsets.repeat_interleave(VIEWS, 0)
+        )
         gate, copied = self.tower.copier(states, places, keys, shown.told.features, agreement)
         copied = (copied + shown.closed[:, 0]).log_softmax(-1)  # (R, L, P)
         same = shown.copies[:, None, :] == full[:, :, None]

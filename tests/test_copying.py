@@ -58,12 +58,13 @@ def test_what_stands_already_speaks_for_the_fact_it_comes_from() -> None:
     copier = Copier(WIDTH)
     read_out(copier)
     copies = torch.tensor([[5, 6, 7, 8, 2, 5, 9, 7, 3, 2]])
+    offsets = torch.tensor([[1, 2, 3, 4, 5, 1, 2, 3, 4, 5]])
     canvas = torch.tensor([[99, 9, 99, 99]])  # 99: open
-    agreement = copier.agree(canvas, copies)[0]
+    agreement = copier.agree(canvas, copies, offsets)[0]
     assert agreement[0].argmax() == 5
     assert agreement[2].argmax() == 7
     assert agreement[3].argmax() == 8
-    assert (copier.agree(torch.full((1, 4), 99), copies) == 0).all()
+    assert (copier.agree(torch.full((1, 4), 99), copies, offsets) == 0).all()
 
 
 def test_an_agreement_fades_with_distance_and_ends() -> None:
@@ -72,8 +73,20 @@ def test_an_agreement_fades_with_distance_and_ends() -> None:
     copies = torch.arange(100, 140)[None]
     canvas = torch.full((1, 40), 99)
     canvas[0, 10] = 110
-    along = copier.agree(canvas, copies)[0].diagonal()
-    assert along[11] > along[12] > along[18] > 0
-    assert along[9] == along[11]
-    assert along[34] > along[35] == 0
-    assert along[10] == 0  # nobody speaks for itself
+    for offsets in (torch.arange(1, 41)[None], torch.zeros(1, 40, dtype=torch.long)):
+        along = copier.agree(canvas, copies, offsets)[0].diagonal()
+        assert along[11] > along[12] > along[18] > 0
+        assert along[9] == along[11]
+        assert along[34] > along[35] == 0
+        assert along[10] == 0  # nobody speaks for itself
+
+
+def test_no_word_of_one_fact_speaks_for_another_fact() -> None:
+    copier = Copier(WIDTH)
+    read_out(copier)
+    copies = torch.tensor([[5, 6, 2, 40, 7, 8, 2, 50]])
+    offsets = torch.tensor([[1, 2, 3, 0, 1, 2, 3, 0]])
+    canvas = torch.tensor([[5, 6, 99, 99, 99, 99]])
+    agreement = copier.agree(canvas, copies, offsets)[0]
+    assert agreement[2, 2] > 0  # the end of the fact
+    assert (agreement[3:] == 0).all()
