@@ -66,7 +66,7 @@ def _clause(
     breaks: list[int],
     stops: list[int],
 ) -> Clause:
-    told = [word for word in words if word.stem and not _is_inside(word, value)]
+    told = [word for word in words if _tells(word, value)]
     kin = [other for other in values if other.kind == value.kind]
     near: dict[str, float] = {}
     owned = set()
@@ -142,10 +142,15 @@ def read_fact(text: str) -> Reading:
     return replace(reading, clauses=reading.clauses + implied)
 
 
-def _is_inside(word: Word, value: Value) -> bool:
+# Every price is a price: such a word tells no value of the kind from another.
+_INHERENT = {"money": "price", "duration": "long"}
+
+
+def _tells(word: Word, value: Value) -> bool:
     """Words inside a value say nothing about it, but "Monday" is a word of its own, too."""
     is_inside = value.start <= word.start < value.end
-    return is_inside and value.kind not in ("weekday", "month")
+    is_own = is_inside and value.kind not in ("weekday", "month")
+    return bool(word.stem) and not is_own and word.stem != _INHERENT.get(value.kind)
 
 
 def _closeness(
@@ -160,7 +165,7 @@ def _closeness(
     low, high = (word.end, value.start) if word.start < value.start else (value.end, word.start)
     return (
         0.85 ** _count((other.start for other in told), low, high)
-        * 0.7 ** _count(breaks, low, high)
+        * 0.45 ** _count(breaks, low, high)
         * 0.5 ** _count((other.start for other in kin), low, high)
         * 0.4 ** _count(stops, low, high)
     )

@@ -22,23 +22,23 @@ from atonce.llm.protocols import Prompt
 # What speaks for a value of the facts, and how strongly (log-odds); shares are 0 to 1, the rest
 # is yes or no. Fitted, not chosen.
 WEIGHTS: Mapping[str, float] = {
-    "clause": 1.3,  # the words close to it are close to the reply's value, too
-    "reply_near": 0.4,  # the reply's words stand close to it
-    "question_near": 1.0,  # the question's words stand close to it
+    "clause": 1.6,  # the words close to it are close to the reply's value, too
+    "reply_near": 0.2,  # the reply's words stand close to it
+    "question_near": 1.3,  # the question's words stand close to it
     "sentence": 1.2,  # its fact has the words of the reply's sentence
     "reply": 1.8,  # its fact has the words of the reply
     "question": 1.2,  # its fact has the words of the question
-    "past_question": 0.6,  # its fact has the words of the last question
+    "past_question": 0.7,  # its fact has the words of the last question
     "past_reply": 1.4,  # its fact has the words of the last reply
-    "same_bound": 1.4,  # both begin something (from, opens) or both end it (until, closes)
-    "other_bound": -2.0,  # one begins, the other ends
+    "same_bound": 1.3,  # both begin something (from, opens) or both end it (until, closes)
+    "other_bound": -2.1,  # one begins, the other ends
     "after": 0.3,  # the same word comes after it
-    "before": 0.7,  # the same word stands before it
+    "before": 0.8,  # the same word stands before it
     "company": 0.9,  # its fact holds another value of the reply
     "follow_up": 1.3,  # its fact has the words of the last turn, and the question has few
-    "owns": 1.5,  # words of the sentence or question are nearer to it than to its like
-    "lost": -0.1,  # words of the sentence or question are nearer to its like
+    "owns": 1.4,  # words of the sentence or question are nearer to it than to its like
     "other_after": -0.5,  # another word comes after it
+    "first": 0.5,  # its fact is the first: what a place says first is asked most
     "used": -4.9,  # the reply says it elsewhere
 }
 
@@ -121,9 +121,9 @@ def candidates(
         if not rivals:
             continue
 
-        shared = _fact_features(fact, talk, others)
+        shared = _fact_features(fact, talk, others) | {"first": float(fact is book.facts[0])}
         found += [
-            Candidate(rival.value, shared | _own_features(clause, rival, fact, talk, others))
+            Candidate(rival.value, shared | _own_features(clause, rival, talk, others))
             for rival in rivals
         ]
 
@@ -183,16 +183,13 @@ def _fact_features(fact: Reading, talk: Talk, others: Sequence[Clause]) -> dict[
 
 
 def _own_features(
-    clause: Clause, rival: Clause, fact: Reading, talk: Talk, others: Sequence[Clause]
+    clause: Clause, rival: Clause, talk: Talk, others: Sequence[Clause]
 ) -> dict[str, float]:
-    kin = [other.owned for other in fact.clauses if other.value.kind == rival.value.kind]
-    lost = frozenset().union(*kin) - rival.owned
     return {
         "clause": _nearness(talk.near, rival),
         "reply_near": _nearness(talk.reply, rival),
         "question_near": _nearness(talk.question, rival),
         "owns": _covered(talk.said, rival.owned),
-        "lost": _covered(talk.said, lost),
         "same_bound": float(clause.bound * rival.bound > 0),
         "other_bound": float(clause.bound * rival.bound < 0),
         "after": float(clause.after == rival.after != ""),

@@ -10,6 +10,7 @@ Rule 5: an honest "I don't know" passes when it holds no wrong value.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,8 +24,8 @@ from atonce.llm.protocols import Prompt
 
 __all__ = ["Problem", "Verdict", "check"]
 
-# By how much (log-odds) another value of the facts must fit better before the one said is doubted:
-# 2 doubts 1 to 2 % of right values and nine of ten wrong ones (docs/reply-check.md has the curve).
+# By how much (log-odds) another value of the facts must fit better before the one said is doubted.
+# At 1.5 that is 2 % of right values, and nine of ten wrong ones (docs/reply-check.md has the curve).
 DOUBT = 1.5
 
 
@@ -61,9 +62,9 @@ _TURNED_DOWN = re.compile(
     r"\b(?:no|not|nor|never|too|sorry|afraid|unfortunately)\b|n['\u2019]t\b",
     re.I,
 )
-# A number of the person's that a reply takes up: "room for five", "At twenty metres, ...".
 _AFFIRMED = re.compile(r"\s*(?:yes|yeah|exactly|correct|right|that's right|of course)\b", re.I)
 _DENIED = re.compile(r"\b(?:no|not|never)\b|n['\u2019]t\b", re.I)
+# A number of the person's that a reply takes up: "room for five", "At twenty metres, ...".
 _TAKEN_UP = re.compile(r"(?:\b[Ff]or |^(?:At|With|In) )$")
 _TAKEABLE = frozenset(("number", "measure", "duration"))
 
@@ -141,8 +142,8 @@ def _follows(value: Value, whole: Reading, reply: str, known: str) -> bool:
     if value.kind == "duration" and words[0] == "one":
         return words[-1] in known.lower()
 
-    listed = [clause.value.kind for clause in whole.clauses if clause.value != value]
-    return value.kind == "number" and value.figure in {listed.count(kind) for kind in listed}
+    listed = Counter(clause.value.kind for clause in whole.clauses if clause.value != value)
+    return value.kind == "number" and value.meaning[0] != 1 and value.figure in listed.values()
 
 
 # --- names ----------------------------------------------------------------------------------

@@ -243,7 +243,12 @@ def _kind(
     *,
     flags: int = re.I,
 ) -> Kind:
-    return Kind(name, tuple(hints.split()), re.compile(pattern, flags), meaning)
+    return Kind(
+        name,
+        tuple(hint.replace("_", " ") for hint in hints.split()),
+        re.compile(pattern, flags),
+        meaning,
+    )
 
 
 _DIGIT_WORD = either(["oh", *list(UNITS)[:10]])
@@ -259,7 +264,8 @@ KINDS = (
     ),
     _kind(
         "time",
-        ": m noon past clock midnight midday morning evening night - ",
+        ": am pm a.m p.m a_m p_m noon past clock midnight midday morning evening night quarter ten "
+        "minutes fifteen twenty thirty forty fifty",
         rf"(?<![\w$€£.,:])(?:"
         rf"(?:(?P<shift>(?:a )?quarter|half|{_MINUTE})(?: minutes)? past"
         rf"|(?P<before>(?:a )?quarter|{_MINUTE} minutes) to) (?P<past>{_HOUR})(?![\w:])"
@@ -331,7 +337,7 @@ KINDS = (
         r"|\b(?:in|until|from|by|of|this|next) (May)\b",
         _month,
     ),
-    _kind("number", "", rf"(?!(?i:one)\b(?!-))({NUMBER})(?!\w)", _plain),
+    _kind("number", "", rf"(?!one\b(?!-| hundred| thousand))({NUMBER})(?!\w)", _plain),
 )
 
 

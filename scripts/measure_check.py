@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Measure the reply check on scenario packs: false alarms on right replies, wrong replies caught.
 
-usage: measure_check.py [--packs corpus/dev] [--wrong 500] [--seed 0] [--show] [--curve] [--facts] [--fit]
+usage: measure_check.py [--packs corpus/dev] [--wrong 500] [--seed 0] [--show]
+                        [--curve] [--facts] [--fit]
 
 Right replies: every ask with every reply of every turn, slots drawn with a fixed seed. Wrong ones
-are made from them: a value replaced by another one of its kind from the same facts (swapped), or by
-one that the person suggests and the reply affirms (affirmed: of the facts, or from nowhere); beyond
-these, by one from nowhere (invented), or a name by another place's (named). --fit prints the weights
-of evidence.py, fitted on corpus/train.
+are made from them: a value replaced by another one of its kind from the same facts (swapped), or
+by one that the person suggests and the reply affirms (affirmed: of the facts, or from nowhere);
+beyond these, by one from nowhere (invented), or a name by another place's (named). --fit prints
+the weights of evidence.py, fitted on corpus/train.
 """
 
 from __future__ import annotations
@@ -168,6 +169,7 @@ COUNTED = ("swapped", "affirmed", "affirmed from nowhere")
 def report(packs: tuple[Pack, ...], *, count: int, seed: int, show: bool) -> None:
     """False alarms, catches by how they were made and by kind, and the cost."""
     right = list(cases(packs, seed=seed))
+    print_cost(right)
     alarms = [case for case, _ in right if not passes(case)]
     print(f"right replies  {len(right):17d}   false alarms {share(len(alarms), len(right))}")
 
@@ -181,8 +183,6 @@ def report(packs: tuple[Pack, ...], *, count: int, seed: int, show: bool) -> Non
     for kind in sorted({case.kind for made in COUNTED for case in wrong[made]}):
         of_kind = [case for made in COUNTED for case in wrong[made] if case.kind == kind]
         print_caught(f"  of kind {kind}", of_kind, missed)
-
-    print_cost(right)
 
     if show:
         for case in (*alarms, *missed):
@@ -206,15 +206,15 @@ def share(part: int, whole: int) -> str:
 
 
 def print_cost(right: list[tuple[Case, Scene]]) -> None:
-    """What one check costs when the facts were read before."""
+    """Processor time of one check when the facts were read before, question and reply not."""
     some = [case for case, _ in right[:: max(1, len(right) // 400)]]
     times = []
 
     for case in some:
         evidence.read_facts(case.prompt.facts)
-        start = time.perf_counter()
+        start = time.process_time()
         check(case.reply, prompt=case.prompt)
-        times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (time.process_time() - start))
 
     times.sort()
     middle, high = times[len(times) // 2], times[int(len(times) * 0.95)]
@@ -294,7 +294,7 @@ def print_curve(packs: tuple[Pack, ...], *, seed: int) -> None:
         right_gaps.append(scores[~own].max() - scores[own].max())
         wrong_gaps += [scores[own].max() - score for score in scores[~own]]
 
-    for doubt in (0.5, 1.0, 1.5, DOUBT, 2.5, 3.0, 4.0):
+    for doubt in (0.5, 1.0, DOUBT, 2.0, 2.5, 3.0, 4.0):
         false, caught = (np.mean(np.array(gaps) > doubt) for gaps in (right_gaps, wrong_gaps))
         print(
             f"doubt at {doubt:.1f}: right values {100 * false:4.1f} %, others {100 * caught:4.1f} %"
