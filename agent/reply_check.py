@@ -25,7 +25,7 @@ from atonce.llm.protocols import Prompt
 __all__ = ["Problem", "Verdict", "check"]
 
 # By how much (log-odds) another value of the facts must fit better before the one said is doubted.
-# At 1.5 that is 2 % of right values, and nine of ten wrong ones (docs/reply-check.md has the curve).
+# At 1.5: 2 % of right values, and nine of ten wrong ones (docs/reply-check.md has the curve).
 DOUBT = 1.5
 
 
