@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make examples/question.wav: a question in a voice that is not the agent's, in a quiet room.
 
-usage: make_examples.py     (first: pip install hibari-tts==0.2.1 soundfile soxr, which atonce does not need)
+usage: make_examples.py     (first: pip install hibari-tts==0.2.1 soundfile soxr)
 """
 
 from pathlib import Path
