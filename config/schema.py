@@ -82,8 +82,6 @@ class Sentences(Section):
 
     unknown: Line
     """Said when the facts do not answer the question, or no reply passed the check."""
-    nothing_heard: Line
-    """Said when the recording holds no words."""
 
 
 class AgentSettings(Section):
