@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from atonce.llm.batches import Batch, collate
 from atonce.llm.corpus import Pack, Turn, draw_scene
 from atonce.llm.model import Reader, Tower
 from atonce.llm.pool import ReadScene, fill_pool, load_scene, read_scene, save_scene
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.training import CANVASES, Batch, Recipe, Trainer, begin, collate
+from atonce.llm.training import CANVASES, Recipe, Trainer, begin
 from atonce.llm.weights import load_base
 
 MASK, END, DEPTHS = 3, 2, (0, 2)
