@@ -1,8 +1,8 @@
 """Written text → text that the voice says as a host would. Pure.
 
 Only what Piper says wrongly is rewritten (each was spoken, transcribed back and compared): money,
-round minutes, ranges, phone numbers, titles, markup. Plain numbers, dates, times such as 9:30 am
-and addresses it says well by itself.
+round minutes, ranges, phone numbers, days in digits, titles, markup. Plain numbers, dates, times
+such as 9:30 am and addresses it says well by itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from collections.abc import Callable
 
 _CURRENCIES = {"$": ("dollar", "cent"), "£": ("pound", "penny"), "€": ("euro", "cent")}
 _PLURALS = {"penny": "pence"}
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 _TITLES = {"Dr": "Doctor", "Mr": "Mister", "Mrs": "Missus", "St": "Saint", "Prof": "Professor"}
 
 
@@ -60,13 +64,28 @@ def _digits(match: re.Match[str]) -> str:
     return ", ".join(" ".join(group) for group in re.findall(r"\d+", match[0]))
 
 
+def _day(match: re.Match[str]) -> str:
+    """2027-03-01 → March 1, 2027."""
+    year, month, day = match.groups()
+    return f"{_MONTHS[int(month) - 1]} {int(day)}, {year}"
+
+
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str] | str], ...] = (
     # Markup that should not be there: **bold**, `code`, # heading, [text](address).
     (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
     (re.compile(r"(\*\*|__|`+)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
     (re.compile(r"(?m)^\s*(?:#{1,6}|[-*•])\s+"), ""),
-    # A phone number: two or more groups of digits, three or more each, the last of four.
-    (re.compile(r"(?<![\d$£€.,])\d{3,4}(?:[ -]\d{3,4})*[ -]\d{4}(?![\d.,]\d|\d)"), _digits),
+    # A day as computers write it, before its hyphens are taken for ranges.
+    (re.compile(r"(?<![\d-])(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?![\d-])"), _day),
+    # A phone number ends in four digits. Two groups of four with a hyphen are years or pages.
+    (
+        re.compile(
+            r"(?<![\d$£€.,-])"
+            r"(?:\+\d{1,3}[ -](?:\d{2,4}[ -]){1,3}|(?:\d{1,2}[ -])?(?:\d{3,4}[ -]){2}"
+            r"|\d{3}[ -]|\d{4} )\d{4}(?![\d-]|[.,]\d)"
+        ),
+        _digits,
+    ),
     # Ranges: 9-5, 4–6, Monday–Friday.
     (re.compile(r"(?<=\d)\s?[-–]\s?(?=[$£€]?\d)"), " to "),
     (re.compile(r"(?<=\w)\s?–\s?(?=\w)"), " to "),
@@ -78,6 +97,9 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str] | str], ...]
         ),
         _money,
     ),
+    # $5/person; 24/7.
+    (re.compile(r"(?<=[a-z\d])/(?=(?:person|adult|child|hour|day|week|month|year)\b)"), " per "),
+    (re.compile(r"\b24/7\b"), "24 7"),
     # Times that Piper reads as 905 or 900.
     (
         re.compile(
@@ -91,6 +113,8 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str] | str], ...]
         lambda match: _TITLES[match[0].rstrip(".")],
     ),
     (re.compile(r"\b[Nn]o\.\s?(?=\d)"), "number "),
+    (re.compile(r"#(?=\d)"), "number "),
+    (re.compile(r"~\s?(?=[$£€]?\d)"), "about "),
     (re.compile(r"\be\.g\.,?"), "for example"),
     (re.compile(r"\bi\.e\.,?"), "that is"),
     (re.compile(r"\s&\s"), " and "),
