@@ -1,6 +1,7 @@
 """Train the embedded writer; stop it at any time, it goes on where it was.
 
-usage: scripts/train [--minutes N] [--finish] [--draws N] [--check N] [--export FILE]
+usage: scripts/train [--minutes N] [--finish] [--rate R] [--fresh] [--draws N] [--check N]
+                     [--export FILE]
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 
 from atonce.config import models
 from atonce.llm.corpus import Example, load_packs
-from atonce.llm.denoiser import EmbeddedWriter
+from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
 from atonce.llm.evaluation import HEAD, draw_turns, line, shares, write_all
 from atonce.llm.lessons import spoken_pieces
 from atonce.llm.model import Reader, Tower
@@ -26,7 +27,7 @@ from atonce.llm.pool import fill_pool
 from atonce.llm.protocols import Plan
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.training import FILLER_WEIGHT, RATE, Recipe, Report, Trainer, begin
-from atonce.llm.weights import Card, load_base, save_writer
+from atonce.llm.weights import Card, load_base, load_writer, save_writer
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 DEPTHS = (0, 8, 13, 20, 24, 29)  # of the reader: six layers, spread out
@@ -45,6 +46,7 @@ def main() -> int:
     add("--minutes", type=float, default=8.0, help="how long, beginning now")
     add("--finish", action="store_true", help="let the learning rate fall to its end in this time")
     add("--rate", type=float, default=RATE, help="learning rate of the layers")
+    add("--fresh", action="store_true", help="where nothing is saved, begin untrained")
     add("--draws", type=int, default=2, help="scenes drawn of every pack")
     add("--check", type=int, default=60, metavar="N", help="dev turns of a score; 0: none")
     add("--export", type=Path, metavar="FILE", help="write the writer there at the end")
@@ -56,7 +58,7 @@ def main() -> int:
     reader, tokenizer = load_base(
         models.folder("smollm2-135m"), models.cache_folder() / "converted"
     )
-    trainer = prepare(reader, tokenizer, folder / "state.pt", args.rate)
+    trainer = prepare(reader, tokenizer, folder / "state.pt", args)
     read_in_background(folder / "pool", args.draws)
     run(trainer, reader, tokenizer, folder, args)
     if args.export:
@@ -67,14 +69,17 @@ def main() -> int:
     return 0
 
 
-def prepare(reader: Reader, tokenizer: Tokenizer, state: Path, rate: float) -> Trainer:
-    """The trainer as it was saved, or at its beginning."""
+def prepare(reader: Reader, tokenizer: Tokenizer, state: Path, args: argparse.Namespace) -> Trainer:
+    """The trainer as it was saved; else from the shipped writer, or from the reader's layers."""
     gpu = torch.cuda.is_available()
     device = torch.device("cuda" if gpu else "cpu")
     vocabulary = spoken(tokenizer)
     tower = Tower(reader.sizes, DEPTHS, MASK)
     begin(tower, reader)
-    recipe = Recipe(rate, workers=1, turns=64) if gpu else Recipe(rate)
+    if SHIPPED_WRITER.exists() and not args.fresh:
+        tower.load_state_dict(load_writer(SHIPPED_WRITER, reader.sizes)[0].state_dict())
+
+    recipe = Recipe(args.rate, workers=1, turns=64) if gpu else Recipe(args.rate)
     trainer = Trainer(
         tower.to(device), reader.embedding.to(device), vocabulary.to(device), END, recipe
     )
