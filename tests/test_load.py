@@ -150,7 +150,7 @@ def test_the_users_own_file_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("ATONCE_CONFIG", str(written(tmp_path, "llm:\n  steps: 5\n")))
     assert load().settings.llm.steps == 5
     assert load(usual).settings.llm.steps == 3
-    assert defaults().settings.llm.steps == 8
+    assert defaults().settings.llm.steps == 4
 
 
 def test_a_missing_file_named_by_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,16 +291,16 @@ def test_a_wrong_value_on_the_command_line_is_said(overrides: list[str], said: s
 
 
 def test_steps_must_lie_between_their_bounds(tmp_path: Path) -> None:
-    path = written(tmp_path, "llm:\n  min_steps: 4\n  max_steps: 12\n")
+    path = written(tmp_path, "llm:\n  min_steps: 3\n  max_steps: 12\n")
 
     assert complaint(path, "llm.steps=16") == (
         f"command line: llm.steps: 16 is above llm.max_steps, which is 12 ({path}:3)"
     )
     assert complaint(path, "llm.steps=2") == (
-        f"command line: llm.steps: 2 is below llm.min_steps, which is 4 ({path}:2)"
+        f"command line: llm.steps: 2 is below llm.min_steps, which is 3 ({path}:2)"
     )
-    assert complaint(written(tmp_path, "llm:\n  max_steps: 6\n")) == (
-        f"{path}:2: llm.max_steps: 6 is below llm.steps, which is 8 (default)"
+    assert complaint(written(tmp_path, "llm:\n  max_steps: 2\n")) == (
+        f"{path}:2: llm.max_steps: 2 is below llm.steps, which is 4 (default)"
     )
     assert complaint(written(tmp_path, "llm:\n  min_steps: 9\n  max_steps: 3\n")).startswith(
         f"{path}:2: llm.min_steps: 9 is above llm.max_steps, which is 3"

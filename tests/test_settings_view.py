@@ -48,7 +48,7 @@ def test_every_setting_is_shown_with_its_origin(tmp_path: Path) -> None:
 
     assert f"  check: false  # {path}:2" in lines
     assert "  steps: 6  # command line" in lines
-    assert "  canvas: 32  # default" in lines
+    assert "  canvas: 40  # default" in lines
     shown = {line.split(":")[0].strip() for line in lines}
     assert shown >= {keys[-1] for keys in entries()}
 
