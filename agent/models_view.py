@@ -10,7 +10,7 @@ from atonce.config import models
 def run(action: str) -> int:
     """Do one of list, fetch, clear; the exit code."""
     if action == "fetch":
-        models.ensure([entry.name for entry in models.catalogue()], say=_say)
+        models.fetch([entry.name for entry in models.catalogue()], _say)
         _say(f"all model files are in {models.cache_folder()}")
         return 0
 

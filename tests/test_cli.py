@@ -227,6 +227,11 @@ def test_a_damaged_model_file_is_named_with_the_remedy(
     assert onnx.name in sentence
     assert "atonce models fetch" in sentence
 
+    voices = [entry for entry in models.catalogue() if entry.name == "joe"]
+    monkeypatch.setattr(models, "catalogue", lambda: voices)  # the others need no fetching here
+    assert main(["models", "fetch"]) == 0  # the remedy is one
+    assert models.verify("joe") == []
+
 
 def test_an_empty_cache_without_a_network_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
