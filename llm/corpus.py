@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from atonce.config.errors import AtonceError
+from atonce.llm.heard import Heard, as_transcribed, load_heard
 from atonce.llm.protocols import Exchange, Prompt
 
 SLOT = re.compile(r"\{(\w+)\}")
@@ -102,6 +103,8 @@ class Pack:
     """Name to sentence, in the pack's order."""
     dialogues: tuple[tuple[Turn, ...], ...]
     """Conversations, turn by turn."""
+    heard: Heard = field(default_factory=dict)
+    """What speech recognition made of some of the questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +139,21 @@ class Example:
     """pack/dialogue/turn, to tell turns apart."""
 
 
-def load_pack(path: Path) -> Pack:
+def load_pack(path: Path, heard: Heard | None = None) -> Pack:
     """Read one pack; its texts are checked by the corpus tests, not here."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     dialogues = tuple(
         tuple(_turn(turn) for turn in dialogue["turns"]) for dialogue in raw["dialogues"]
     )
-    return Pack(path.stem, raw["role"], raw.get("slots") or {}, raw["facts"], dialogues)
+    slots = raw.get("slots") or {}
+    return Pack(path.stem, raw["role"], slots, raw["facts"], dialogues, heard or {})
 
 
 def load_packs(folder: Path) -> tuple[Pack, ...]:
-    """Read all packs of a folder, by name."""
-    packs = tuple(load_pack(path) for path in sorted(folder.glob("*.yaml")))
+    """Read all packs of a folder, by name, with what was heard of their questions."""
+    heard = load_heard(folder)
+    paths = sorted(folder.glob("*.yaml"))
+    packs = tuple(load_pack(path, heard.get(path.stem)) for path in paths)
     if not packs:
         raise AtonceError(f"no scenario packs in {folder}: name a folder that holds *.yaml packs")
 
@@ -171,25 +177,38 @@ def draw_scene(pack: Pack, rng: Random) -> Scene:
     return Scene(pack, values, fill(pack.role, values), facts)
 
 
-def draw_example(scene: Scene, dialogue: int, turn: int, rng: Random) -> Example:
-    """One turn with its earlier turns as history; the ask is drawn, replies all stay."""
+def draw_example(
+    scene: Scene, dialogue: int, turn: int, rng: Random, *, heard: float = 0.0
+) -> Example:
+    """One turn with its earlier turns as history; the ask is drawn, replies all stay.
+
+    heard: in this share, a question is written as speech recognition writes it, 0 to 1.
+    """
     turns = scene.pack.dialogues[dialogue]
     history = tuple(
-        Exchange(
-            fill(rng.choice(past.asks), scene.values), fill(rng.choice(past.replies), scene.values)
-        )
+        Exchange(draw_ask(scene, past, rng, heard), fill(rng.choice(past.replies), scene.values))
         for past in turns[:turn]
     )
     now = turns[turn]
     names = tuple(scene.pack.facts)
     return Example(
-        prompt=Prompt(scene.role, scene.facts, fill(rng.choice(now.asks), scene.values), history),
+        prompt=Prompt(scene.role, scene.facts, draw_ask(scene, now, rng, heard), history),
         replies=tuple(fill(reply, scene.values) for reply in now.replies),
         gold=tuple(names.index(name) for name in now.facts),
         must=tuple(SLOT.sub(lambda m: scene.values[m[1]], must) for must in now.must),
         is_unknown=now.is_unknown,
         key=f"{scene.pack.name}/{dialogue}/{turn}",
     )
+
+
+def draw_ask(scene: Scene, turn: Turn, rng: Random, heard: float) -> str:
+    """One way to ask, filled."""
+    ask = rng.choice(turn.asks)
+    # Dice of their own: the same turns are drawn whether they are heard or not.
+    if Random(f"{scene.values} {ask}").random() < heard:
+        ask = scene.pack.heard.get(ask) or as_transcribed(ask)
+
+    return fill(ask, scene.values)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
