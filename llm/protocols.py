@@ -36,15 +36,25 @@ class Plan:
     """How one reply is to be written."""
 
     steps: int
-    """K: denoising steps, at least 1."""
+    """K: denoising steps, at least 1; a deadline may leave time for fewer."""
     canvas: int
-    """Positions that are denoised together, end mark included."""
+    """Positions that are denoised together, end mark included; a deadline may leave fewer."""
     rule: str = "cosine"
     """Name of the commit rule, see commit.py."""
     threshold: float = 0.9
-    """Confidence above which the threshold rule commits, 0 to 1."""
+    """Confidence from which the threshold rule commits, 0 to 1."""
     seed: int = 0
     """Same seed, same prompt, same plan: same reply."""
+    min_steps: int = 1
+    """Where the deadline leaves time for fewer steps than this, the canvas is made smaller."""
+    deadline_s: float | None = None
+    """When the reply has to stand, seconds on the engine's clock; None: whenever it does."""
+    factor: float = 1.0
+    """How bold the factor rule is: 0 commits one position a step."""
+    entropy_bound: float = 0.1
+    """Entropy that the entropy rule lets the positions of one step have together, nats."""
+    left_bias: float = 0.0
+    """What each position further right costs in surety: above 0 replies grow from the left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +78,11 @@ class Draft:
     step: int
     """Steps done, from 1."""
     steps: int
-    """K of the plan."""
+    """K: steps that it will have taken, as planned after this one."""
     cells: tuple[Cell, ...]
     """One for every canvas position."""
+    forced: bool = False
+    """The deadline cut steps off: what was committed last was less sure than planned."""
 
     @property
     def text(self) -> str:
