@@ -6,6 +6,7 @@ AtonceError               shown to the user as one sentence, exit code 1
 ├── AudioError            an audio file or device cannot be used
 ├── ModelError            model files are missing, damaged or do not fit
 └── EngineError           an engine failed while it worked
+    └── ReplyError        one reply came to nothing; others go on
 """
 
 from __future__ import annotations
@@ -39,3 +40,7 @@ class ModelError(AtonceError):
 
 class EngineError(AtonceError):
     """An engine that failed while it worked."""
+
+
+class ReplyError(EngineError):
+    """One reply that could not be written: something else is said, and other replies go on."""
