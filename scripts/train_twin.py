@@ -1,0 +1,140 @@
+"""Train the twin, the reader's fine-tuned autoregressive form; stop it at any time, it goes on.
+
+usage: scripts/train_twin [--minutes N] [--finish] [--rate R] [--fresh] [--export FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import torch
+
+from atonce.config import models
+from atonce.llm.corpus import draw_scene, load_packs
+from atonce.llm.lessons import lessons
+from atonce.llm.model import Reader
+from atonce.llm.tokenizer import Tokenizer
+from atonce.llm.twin import SHIPPED_TWIN, Adapter, load_twin, save_twin
+from atonce.llm.twin_training import RATE, Scene, TwinTrainer, begin, read_scene
+from atonce.llm.weights import load_base
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+SAVE_EVERY_S, SHOW_EVERY_S, CHECK_EVERY_S = 90, 45, 480
+DEV_TURNS = 16  # of each of two dev packs, for the loss that is shown
+LOWEST = 0.05  # of the learning rate, at the end of a run that finishes
+
+
+def main() -> int:
+    """Train until the time is over."""
+    parser = argparse.ArgumentParser(description="Train the twin.")
+    add = parser.add_argument
+    add("--minutes", type=float, default=8.0, help="how long, beginning now")
+    add("--finish", action="store_true", help="let the learning rate fall to its end in this time")
+    add("--rate", type=float, default=RATE, help="learning rate of the low-rank changes")
+    add("--fresh", action="store_true", help="where nothing is saved, begin untrained")
+    add("--export", type=Path, metavar="FILE", help="write the adapter there at the end")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = models.cache_folder() / "training" / "twin"
+    folder.mkdir(parents=True, exist_ok=True)
+    reader, tokenizer = load_base(
+        models.folder("smollm2-135m"), models.cache_folder() / "converted"
+    )
+    reader.bfloat16()
+    adapter = Adapter(reader.sizes)
+    begin(adapter)
+    if SHIPPED_TWIN.exists() and not args.fresh:
+        adapter.load_state_dict(load_twin(SHIPPED_TWIN, reader.sizes).state_dict())
+
+    trainer = TwinTrainer(reader, tokenizer, adapter, load_packs(CORPUS / "train"), rate=args.rate)
+    state = folder / "state.pt"
+    if state.exists():
+        trainer.load(state)
+        say(f"going on from step {trainer.step}")
+
+    run(trainer, state, dev_scenes(reader, tokenizer), args)
+    if args.export:
+        save_twin(args.export, adapter, f"1.{trainer.step}")
+        say(f"wrote {args.export}, {args.export.stat().st_size / 1e6:.1f} MB")
+
+    return 0
+
+
+def run(trainer: TwinTrainer, state: Path, dev: list[Scene], args: argparse.Namespace) -> None:
+    """Step after step until the time is over; shows, saves and checks now and then."""
+    start = shown = saved = time.monotonic()
+    end, checked = start + args.minutes * 60, 0.0
+    while (now := time.monotonic()) < end:
+        if now - checked > CHECK_EVERY_S:
+            checked = now
+            check(trainer, dev)
+
+        left = (end - now) / (end - start)
+        trainer.learn(max(LOWEST, left) if args.finish else 1.0, say)
+        if now - shown > SHOW_EVERY_S:
+            shown = now
+            show(trainer, (end - now) / 60)
+
+        if now - saved > SAVE_EVERY_S:
+            saved = now
+            trainer.save(state)
+
+    trainer.save(state)
+    check(trainer, dev)
+
+
+def show(trainer: TwinTrainer, left_min: float) -> None:
+    """One line on how it goes; the loss is of the steps since the last one."""
+    total, tokens = trainer.loss
+    trainer.loss = [0.0, 0.0]
+    say(
+        f"step {trainer.step}  {trainer.turns} turns  loss {total / max(1, tokens):.3f}  "
+        f"{left_min:.0f} min left"
+    )
+
+
+def dev_scenes(reader: Reader, tokenizer: Tokenizer) -> list[Scene]:
+    """Some turns that nobody trains on, the same every time."""
+    scenes = []
+    for pack in load_packs(CORPUS / "dev")[:2]:
+        rng = Random(f"twin check {pack.name}")
+        examples = list(lessons(draw_scene(pack, rng), rng))
+        chosen = rng.sample(examples, min(DEV_TURNS, len(examples)))
+        scenes.append(read_scene(chosen, reader, tokenizer))
+
+    return scenes
+
+
+def check(trainer: TwinTrainer, dev: list[Scene]) -> None:
+    """Loss on the development turns, by kind."""
+    sums = {"grounded": [0.0, 0.0, 0.0], "unknown": [0.0, 0.0, 0.0]}
+    with torch.no_grad():
+        for scene in dev:
+            for batch in scene.batches:
+                turns = [scene.turns[number] for number in batch]
+                losses, _ = trainer.losses(scene, turns)
+                for turn, row in zip(turns, losses, strict=True):
+                    kept = sums["unknown" if turn.is_unknown else "grounded"]
+                    kept[0] += float(row.sum())
+                    kept[1] += len(turn.target)
+                    kept[2] += float(row[:2].sum())  # where the answer is chosen
+
+    parts = [
+        f"{kind} {total / tokens:.3f} nats a token, {first:.1f} in all first two"
+        for kind, (total, tokens, first) in sums.items()
+        if tokens
+    ]
+    say(f"dev at step {trainer.step}: {'; '.join(parts)}")
+
+
+def say(text: str) -> None:
+    """At once, also into a file."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
