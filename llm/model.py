@@ -93,6 +93,20 @@ class Told:
     """(R, 3): of the three best facts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the tower needs in every denoising step of the same rows, and need not work out anew."""
+
+    past: Cache
+    """What the reader keeps of the prompts, at the tower's depths."""
+    rotation: KeyValue
+    """Cosine and sine of the canvas's positions."""
+    biases: tuple[Tensor | None, ...]
+    """Added to the attention scores, laid out by group; one for every layer."""
+    draft: Tensor | None
+    """Added to every canvas input: (R, L, width)."""
+
+
 class Layer(nn.Module):
     """Attention and feed-forward; causal or not is a matter of the bias it is given."""
 
@@ -200,21 +214,43 @@ class Tower(nn.Module):
         positions: (B|1, L) where they do not simply continue the prompt's (padded batches).
         bias: added to the attention scores, (B|1, heads|1, L|1, P + L). told: the prompt's clues.
         """
-        L = canvas.shape[1]
+        stage = self.stage(
+            embedding, past, canvas.shape[1], positions=positions, bias=bias, told=told
+        )
+        return self.step(embedding, last, canvas, stage)
+
+    def stage(
+        self,
+        embedding: Tensor,
+        past: Cache,
+        L: int,
+        *,
+        positions: Tensor | None = None,
+        bias: Tensor | None = None,
+        told: Told | None = None,
+    ) -> Stage:
+        """What stays the same from step to step, for a canvas of L; arguments as for forward."""
+        if positions is None:
+            positions = torch.arange(past.tokens, past.tokens + L, device=embedding.device)[None]
+
+        biases: list[Tensor | None] = []
+        for index in range(len(self.depths)):
+            looks = bias if told is None else self.look(index, told.features, L, bias)
+            biases.append(None if looks is None else by_group(looks, self.sizes, rows=L))
+
+        draft = None if told is None else self.first_draft(embedding, told, L)
+        return Stage(past, angles(positions, self.sizes), tuple(biases), draft)
+
+    def step(self, embedding: Tensor, last: Tensor, canvas: Tensor, stage: Stage) -> Tensor:
+        """One denoising step on a stage; otherwise as forward."""
         inputs = torch.cat([last[:, None], canvas[:, :-1]], 1)  # (B, L), the shift
         is_open = (inputs == self.mask)[:, :, None]
         x = torch.where(is_open, self.mask_embedding, F.embedding(inputs, embedding))
-        if positions is None:
-            positions = torch.arange(past.tokens, past.tokens + L, device=canvas.device)[None]
+        if stage.draft is not None:
+            x = x + stage.draft
 
-        if told is not None:
-            x = x + self.first_draft(embedding, told, L)
-
-        rotation = angles(positions, self.sizes)
-        for index, (layer, kept) in enumerate(zip(self.layers, past.layers, strict=True)):
-            looks = bias if told is None else self.look(index, told.features, L, bias)
-            grouped = None if looks is None else by_group(looks, self.sizes, rows=L)
-            x, _ = layer(x, rotation, kept, grouped)
+        for layer, kept, bias in zip(self.layers, stage.past.layers, stage.biases, strict=True):
+            x, _ = layer(x, stage.rotation, kept, bias)
 
         return F.rms_norm(x, (self.sizes.width,), self.norm, self.sizes.epsilon)
 
