@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from atonce.llm.board import tell
 from atonce.llm.clues import find_clues
-from atonce.llm.denoiser import tell
 from atonce.llm.model import Cache, KeyValue, Told, Tower
 from atonce.llm.pool import ReadScene, ReadTurn
 

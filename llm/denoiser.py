@@ -9,10 +9,10 @@ Rule 3. Numbers are not in the vocabulary: they are copied from the prompt, see 
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Self
@@ -25,12 +25,16 @@ from atonce.config import models
 from atonce.config.errors import EngineError, ModelError
 from atonce.config.schema import LlmSettings
 from atonce.llm import prompting
-from atonce.llm.clues import KINDS, Clues, find_clues
+from atonce.llm.board import Board, Head, ReadPrompt, tell
+from atonce.llm.clues import find_clues
 from atonce.llm.commit import Guess, Marks
-from atonce.llm.model import BEST, NONE, Cache, Reader, Told, Tower, score
+from atonce.llm.model import Cache, Reader, Tower
+from atonce.llm.pace import Cost, Meter
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.ranking import rank
+from atonce.llm.rows import MOST_ROWS, Asked, Denoiser, Rows
 from atonce.llm.sampler import denoise
+from atonce.llm.sayable import held_by, is_value, sayable, word_of
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.weights import Card, load_base, load_writer
 
@@ -41,8 +45,8 @@ SHIPPED_WRITER = Path(__file__).parent / "embedded" / "writer.safetensors"
 
 # Prefixes and talks kept at once; 400 tokens take 18 MB.
 KEPT = 4
-# A token and one for each neighbour that it must not repeat, and one in hand.
-RANKS = 4
+# Of two idle cores of 2.5 GHz; the first step shows how far this machine is from it.
+FIRST_COST = Cost(step_s=0.006, position_s=0.0009)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +57,6 @@ class Known:
     """What the reader keeps of them."""
     states: Tensor
     """What it had read at each of them, (P, width)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPrompt:
-    """A prompt that was read."""
-
-    ids: tuple[int, ...]
-    """All its tokens."""
-    past: Cache
-    """What the reader kept of all but the last token, at the tower's depths."""
-    sayable: tuple[int, ...]
-    """Ids that the reply may hold, ascending."""
-    clues: Clues
-    """Which facts answer, and where they stand."""
-    keys: Tensor
-    """What a copied token is found by, (1, P, C)."""
-    copies: Tensor
-    """What is said when a prompt token is copied, (1, P)."""
-    offsets: Tensor
-    """Its place in its fact, (1, P)."""
-    spoken: Tensor
-    """Where the vocabulary stands in `sayable`, (vocabulary)."""
-    targets: Tensor
-    """Where each prompt token's copy stands in `sayable`, (P); behind its end: not to be said."""
-
-    @property
-    def tokens(self) -> int:
-        """Length in tokens."""
-        return len(self.ids)
 
 
 class EmbeddedWriter:
@@ -95,11 +70,13 @@ class EmbeddedWriter:
         *,
         threads: int = 0,
         max_prompt: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """gguf: SmolLM2-135M-Instruct, the file or its folder. cache: a folder for what is made
         of it. writer: the trained tower.
 
-        threads: 0 leaves torch's own choice. max_prompt: tokens; None: the model's context.
+        threads: 0 leaves torch's own choice. max_prompt: tokens; None: the model's context. clock:
+        the one that deadlines are on, seconds.
         """
         if threads:
             torch.set_num_threads(threads)
@@ -107,7 +84,7 @@ class EmbeddedWriter:
         reader, tokenizer = load_base(gguf, cache)
         tower, vocabulary, card = load_writer(writer, reader.sizes)
         check_fit(card, vocabulary, tokenizer, writer)
-        self._join(reader, tokenizer, tower, vocabulary, card, max_prompt)
+        self._join(reader, tokenizer, tower, vocabulary, card, max_prompt, clock)
 
     def _join(
         self,
@@ -117,15 +94,22 @@ class EmbeddedWriter:
         vocabulary: Tensor,
         card: Card,
         max_prompt: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Put the parts together."""
         self._reader, self._tokenizer = reader, tokenizer
         self._tower, self._vocabulary, self._card = tower, vocabulary, card
-        self._rows = reader.embedding[vocabulary]  # what the tower may always say
+        spoken = reader.embedding[vocabulary]  # what the tower may always say
+        self._head = Head(tower, spoken, card.end, card.end_odds)
+        self._words = set(vocabulary.tolist())
+        texts = {token: self._text(token) for token in self._words}
+        self._values = {token: word_of(text) for token, text in texts.items() if is_value(text)}
         digits = (tokenizer.encode(digit)[0] for digit in "0123456789")
         self._marks = Marks(card.mask, card.end, frozenset(digits))
         self._max_prompt = max_prompt or reader.sizes.context - card.max_canvas
         self._kept: OrderedDict[tuple[int, ...], Known] = OrderedDict()
+        self._board: Board | None = None
+        self._meter, self._clock = Meter(FIRST_COST), clock
 
     @classmethod
     def of(
@@ -175,28 +159,40 @@ class EmbeddedWriter:
         scores = rank(prompt.question, prompt.facts, prompt.history)
         clues = find_clues(ids, self._spans(prompt), prefix, scores, self._card.end)
         words = F.embedding(torch.tensor(ids[:-1]), self._reader.embedding)
-        offsets = torch.tensor(clues.offsets)[None]
+        offsets, copies = torch.tensor(clues.offsets)[None], torch.tensor(clues.copies)
         keys = self._tower.copier.keys(known.states[None], words[None], offsets)
-        sayable = self._sayable(clues.copies)
-        place = {token: i for i, token in enumerate(sayable)}
-        targets = torch.tensor([place.get(token, len(sayable)) for token in clues.copies])
+        choices = torch.tensor(self._sayable(clues.copies))
         return ReadPrompt(
             ids=tuple(ids),
             past=known.past.at(self._tower.depths),
-            sayable=tuple(sayable),
+            choices=choices,
             clues=clues,
+            features=tell(clues, 0).features,
             keys=keys,
-            copies=torch.tensor(clues.copies)[None],
+            copies=copies[None],
             offsets=offsets,
-            spoken=torch.searchsorted(torch.tensor(sayable), self._vocabulary),
-            targets=targets,
+            spoken=places_in(choices, self._vocabulary),
+            targets=places_in(choices, copies),
         )
 
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
     ) -> Iterator[Draft]:
         """Denoise one reply; see the protocol."""
-        if not isinstance(cache, ReadPrompt):
+        return denoise(self.rows(most=1), cache, plan, given)
+
+    def rows(self, *, most: int = MOST_ROWS) -> Rows:
+        """Rows to be written together; most: in one pass."""
+        return Rows(self, self._meter, clock=self._clock, most=most)
+
+    @property
+    def marks(self) -> Marks:
+        """The tokens that mean something to the commit rules."""
+        return self._marks
+
+    def check(self, prompt: PromptCache, plan: Plan, given: Sequence[int | None]) -> None:
+        """Refuse what it cannot write."""
+        if not isinstance(prompt, ReadPrompt):
             raise EngineError("the embedded writer was given a prompt that another engine read.")
 
         if plan.canvas > self.max_canvas:
@@ -205,57 +201,30 @@ class EmbeddedWriter:
                 f"{self.max_canvas} (llm.canvas, --canvas)."
             )
 
-        if any(
-            token is not None and not 0 <= token < self._tokenizer.size for token in given or ()
-        ):
+        if any(token is not None and not 0 <= token < self._tokenizer.size for token in given):
             raise EngineError("a pinned token is not in the embedded writer's vocabulary.")
 
-        look = partial(self._look, cache)
-        return denoise(look, plan, self._marks, self._tokenizer.pieces, given)
-
     @torch.inference_mode()
-    def _look(self, prompt: ReadPrompt, canvas: Sequence[int]) -> list[Guess]:
-        """One denoising step's guesses for the open positions."""
-        ids = torch.tensor(canvas)[None]  # (1, L)
-        last = torch.tensor(prompt.ids[-1:])
-        told = tell(prompt.clues, len(canvas))
-        states = self._tower(self._reader.embedding, last, ids, prompt.past, told=told)
-        places = (ids == self._card.mask)[0].nonzero()[:, 0]  # (N), the open ones
-        agreement = self._tower.copier.agree(ids, prompt.copies, prompt.offsets)[:, places]
-        gate, copied = self._tower.copier(
-            states[:, places], places[None], prompt.keys, told.features, agreement
-        )
-        odds = self._odds(prompt, states[0, places], gate[0], copied[0])  # (N, sayable)
-        if not odds.isfinite().all():
-            raise EngineError(
-                "the embedded writer computed values that are not numbers; its weights may be "
-                "damaged. Install atonce again, and run `atonce models fetch`."
-            )
-
-        end = prompt.sayable.index(self._card.end)
-        ended = raise_odds(odds[:, end], self._card.end_odds).tolist()
-        odds[:, end] = 0
-        confidences, ranks = odds.topk(min(RANKS, len(prompt.sayable)), -1)
-        tokens = torch.tensor(prompt.sayable)[ranks]
+    def look(self, rows: Sequence[Asked]) -> list[list[Guess] | None]:
+        """One pass for all rows; see the protocol."""
+        prompts = [read_here(row.prompt) for row in rows]
+        board = self._board_for(prompts, [len(row.canvas) for row in rows])
+        states = board.states([row.canvas for row in rows])
         return [
-            Guess(i, tuple(row), tuple(sure), stop)
-            for i, row, sure, stop in zip(
-                places.tolist(), tokens.tolist(), confidences.tolist(), ended, strict=True
-            )
+            self._head.guesses(prompt, of_row, row.canvas)
+            for prompt, of_row, row in zip(prompts, states, rows, strict=True)
         ]
 
-    def _odds(self, prompt: ReadPrompt, states: Tensor, gate: Tensor, copied: Tensor) -> Tensor:
-        """Probabilities of all that may be said: the vocabulary's and the copied, by the gate.
+    def spell(self, tokens: Sequence[int | None]) -> list[str]:
+        """What each token adds to the text."""
+        return self._tokenizer.pieces(tokens)
 
-        states (N, width), gate (N, 1), copied (N, P).
-        """
-        share = gate.sigmoid()
-        spoken = score(states, self._rows).softmax(-1) * (1 - share)  # (N, vocabulary)
-        odds = torch.zeros(len(states), len(prompt.sayable) + 1)
-        odds[:, prompt.spoken] = spoken
-        targets = prompt.targets.expand(len(states), -1)
-        odds.scatter_add_(1, targets, copied.softmax(-1) * share)
-        return odds[:, :-1]
+    def _board_for(self, prompts: Sequence[ReadPrompt], lengths: Sequence[int]) -> Board:
+        """The board of these rows, which mostly are those of the step before."""
+        if self._board is None or not self._board.is_for(prompts, lengths):
+            self._board = Board(self._tower, self._reader.embedding, prompts, lengths)
+
+        return self._board
 
     def _fit(self, prompt: Prompt) -> tuple[list[int], list[list[int]], list[int]]:
         """The tokens of prefix, past turns and question, made to fit: the oldest turns go first."""
@@ -321,25 +290,27 @@ class EmbeddedWriter:
 
     def _sayable(self, copies: Sequence[int]) -> list[int]:
         """What a reply to this prompt may hold: rule 2."""
-        words = set(self._vocabulary.tolist()) | set(copies)
-        return sorted((words - self._tokenizer.specials) | {self._card.end})
+        own = set(copies)
+        held = held_by(self._text(token) for token in own)
+        others = self._tokenizer.specials - {self._card.end}
+        words = self._words | {self._card.end}
+        return sayable(words, own, values=self._values, held=held, specials=others)
+
+    def _text(self, token: int) -> str:
+        """A token's text by itself."""
+        return self._tokenizer.spell(token).decode(errors="replace")
 
 
-def tell(clues: Clues, canvas: int) -> Told:
-    """The clues of one prompt as tensors, for a canvas of this length."""
-    kinds = F.one_hot(torch.tensor(clues.kinds), KINDS).float()  # (P, KINDS)
-    features = torch.cat([kinds, torch.tensor(clues.logs)[:, None]], 1)
-    best = torch.full((BEST, canvas), NONE)
-    for row, tokens in zip(best, clues.best, strict=False):
-        row[: len(tokens)] = torch.tensor(tokens[:canvas])
-
-    return Told(features[None], best[None], torch.tensor([clues.chances]))
+def places_in(choices: Tensor, ids: Tensor) -> Tensor:
+    """Where each id stands in `choices`, which ascend; behind their end: not among them."""
+    places = torch.searchsorted(choices, ids).clamp(max=len(choices) - 1)
+    return torch.where(choices[places] == ids, places, len(choices))
 
 
-def raise_odds(probability: Tensor, factor: float) -> Tensor:
-    """The probability whose odds are `factor` times as high."""
-    raised = probability * factor
-    return raised / (1 - probability + raised)
+def read_here(prompt: PromptCache) -> ReadPrompt:
+    """A prompt of this engine's, as `check` has made sure."""
+    assert isinstance(prompt, ReadPrompt)
+    return prompt
 
 
 def check_fit(card: Card, vocabulary: Tensor, tokenizer: Tokenizer, path: Path) -> None:
@@ -358,3 +329,4 @@ def check_fit(card: Card, vocabulary: Tensor, tokenizer: Tokenizer, path: Path) 
 
 
 _: type[Writer] = EmbeddedWriter
+__: type[Denoiser] = EmbeddedWriter

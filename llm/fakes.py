@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +11,9 @@ from typing import Self
 from atonce.config.errors import EngineError
 from atonce.config.schema import LlmSettings
 from atonce.llm.commit import Guess, Marks
+from atonce.llm.pace import Cost, Meter
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
+from atonce.llm.rows import Asked, Denoiser, Rows
 from atonce.llm.sampler import denoise
 
 MASK, END, FIRST_WORD = 0, 1, 2
@@ -43,9 +46,13 @@ class FakeWriter:
     A token is a word with the blank before it. Pinned words stay; the reply goes on around them.
     """
 
-    def __init__(self, answer: Callable[[Prompt], str] = nearest_fact) -> None:
-        """answer: what to reply to a prompt."""
-        self._answer = answer
+    def __init__(
+        self,
+        answer: Callable[[Prompt], str] = nearest_fact,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """answer: what to reply to a prompt. clock: the one that deadlines are on, seconds."""
+        self._answer, self._clock = answer, clock
         self._words: list[str] = []
 
     @classmethod
@@ -84,13 +91,8 @@ class FakeWriter:
             raise EngineError("the fake writer was given a prompt that another engine read.")
 
         reply = self.encode(self._answer(cache.prompt)) or self.encode("Hm.")
-
-        def look(canvas: Sequence[int]) -> list[Guess]:
-            return [
-                knows(reply, position) for position, token in enumerate(canvas) if token == MASK
-            ]
-
-        return denoise(look, plan, Marks(MASK, END), self._spell, given)
+        rows = Rows(Reciter(reply, self._spell), Meter(Cost(0.0, 1e-6)), clock=self._clock)
+        return denoise(rows, cache, plan, given)
 
     def _token(self, word: str) -> int:
         if word not in self._words:
@@ -105,13 +107,40 @@ class FakeWriter:
         ]
 
 
+class Reciter:
+    """A denoiser that knows the one reply it is to write."""
+
+    def __init__(self, reply: Sequence[int], spell: Callable[..., Sequence[str]]) -> None:
+        """reply: its tokens. spell: see Denoiser."""
+        self._reply, self._spell = reply, spell
+
+    @property
+    def marks(self) -> Marks:
+        """Its special tokens."""
+        return Marks(MASK, END)
+
+    def check(self, prompt: PromptCache, plan: Plan, given: Sequence[int | None]) -> None:
+        """It writes anything."""
+
+    def look(self, rows: Sequence[Asked]) -> list[list[Guess]]:
+        """The same reply for every row."""
+        return [
+            [knows(self._reply, i) for i, token in enumerate(row.canvas) if token == MASK]
+            for row in rows
+        ]
+
+    def spell(self, tokens: Sequence[int | None]) -> Sequence[str]:
+        """What each token adds to the text."""
+        return self._spell(tokens)
+
+
 def knows(reply: Sequence[int], position: int) -> Guess:
-    """A guess that is sure of the reply, a little surer on the left."""
+    """A guess that is sure of the reply, a little surer on the left, but never calm."""
     sure = 0.999 - position / 10_000
     if position < len(reply):
-        return Guess(position, (reply[position],), (sure,), end=1 - sure)
+        return Guess(position, (reply[position],), (sure,), end=1 - sure, entropy=1.0)
 
-    return Guess(position, (FIRST_WORD,), (1 - sure,), end=sure)
+    return Guess(position, (FIRST_WORD,), (1 - sure,), end=sure, entropy=1.0)
 
 
 def words(text: str) -> set[str]:
@@ -120,3 +149,4 @@ def words(text: str) -> set[str]:
 
 
 _: type[Writer] = FakeWriter
+__: type[Denoiser] = Reciter
