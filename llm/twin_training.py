@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from atonce.llm import prompting
+from atonce.llm.board import tell
 from atonce.llm.clues import FIRST, SECOND, find_clues
 from atonce.llm.corpus import Example, Pack, draw_scene
-from atonce.llm.denoiser import tell
 from atonce.llm.lessons import canonical_reply, lessons
 from atonce.llm.model import Cache, KeyValue, Reader, by_group, causal_bias
 from atonce.llm.pool import encode, encode_turn
@@ -287,7 +287,7 @@ def make_turn(
     clues = find_clues(prefix + ids, spans, len(prefix), scores, end)
     # The blank makes the first word the token that it is in a fact, as in the writer's replies.
     target = [*tokenizer.encode(f" {canonical_reply(example)}"), end]
-    return Turn(ids[-1], past, tell(clues, 1).features[0], target, example.is_unknown)
+    return Turn(ids[-1], past, tell(clues, 0).features[0], target, example.is_unknown)
 
 
 # ---- batches ----

@@ -1,0 +1,270 @@
+"""The rival: the reader alone writes the reply, one token after the other, each the likeliest.
+
+It has all that the denoiser has: the prompt's cache, the same precision and threads, and as the
+twin (twin.py) the same lessons and the same clues. It may say every token, values too.
+
+Rule 1. Keys and values lie in buffers that are laid out once: a token adds its own and copies none.
+Rule 2. The same prompt gives the same reply; there are no steps to choose and nothing is drawn.
+
+B rows, P prompt tokens but the last, N reply tokens that there is room for, S = P + N.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from atonce.config import models
+from atonce.config.errors import EngineError
+from atonce.config.schema import LlmSettings
+from atonce.llm.model import Cache, Layer, Reader, angles
+from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache, Writer
+from atonce.llm.reading import PromptReader, WholePrompt
+from atonce.llm.tokenizer import Tokenizer
+from atonce.llm.twin import SHIPPED_TWIN, load_twin, merge
+from atonce.llm.weights import Card, load_base
+
+LONGEST = 64
+"""Tokens of a reply, end mark included; as many as a canvas has positions on a processor."""
+
+
+class Decoder:
+    """Runs tokens through the reader one at a time, for rows whose prompts are of one length."""
+
+    def __init__(self, reader: Reader, relevance: Tensor | None = None) -> None:
+        """relevance: how much each head looks at what it is told, (layers, heads, FEATURES)."""
+        self.reader, self.relevance = reader, relevance
+        self.used = self.room = 0  # tokens in the buffers, and how many they can take
+        self._keys: list[Tensor] = []  # (B, kv_heads, S, head) by depth
+        self._values: list[Tensor] = []
+        self._looks: list[Tensor] | None = None  # (B|1, kv_heads, group, S) by depth
+        self._cosine = self._sine = torch.empty(0)
+
+    def begin(self, past: Cache, features: Tensor | None, tokens: int, rows: int = 1) -> None:
+        """Lay the prompt down, and room for as many tokens of reply.
+
+        past: all depths, (1, kv_heads, P, head). features: what is told of the prompt,
+        (P, FEATURES); None: nothing.
+        """
+        sizes, P = self.reader.sizes, past.tokens
+        self.used, self.room = P, P + tokens
+        like = self.reader.norm
+        shape = (rows, sizes.kv_heads, self.room, sizes.head)
+        if not self._keys or self._keys[0].shape != shape:
+            self._keys = [
+                torch.empty(shape, dtype=like.dtype, device=like.device) for _ in past.layers
+            ]
+            self._values = [torch.empty_like(keys) for keys in self._keys]
+
+        for depth, (keys, values) in enumerate(past.layers):
+            self._keys[depth][:, :, :P] = keys
+            self._values[depth][:, :, :P] = values
+
+        positions = torch.arange(P, self.room, device=like.device)[None]
+        cosine, sine = angles(positions, sizes)  # (1, 1, N, head)
+        self._cosine, self._sine = cosine[0, 0].to(like.dtype), sine[0, 0].to(like.dtype)
+        self._looks = None
+        if self.relevance is not None and features is not None:
+            self._looks = self._told(self.relevance, features, tokens)
+
+    def _told(self, relevance: Tensor, features: Tensor, tokens: int) -> list[Tensor]:
+        """What is told of the prompt as a bias on every head's attention, by depth."""
+        sizes = self.reader.sizes
+        learned = torch.einsum("dhf,pf->dhp", relevance, features)  # (layers, heads, P)
+        learned = F.pad(learned, (0, tokens)).to(self.reader.norm.dtype)
+        groups = learned.view(sizes.layers, 1, sizes.kv_heads, -1, self.room)
+        return list(groups.unbind(0))
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """One more token a row, (B), → logits over all that follows it, (B, vocabulary)."""
+        x = F.embedding(tokens, self.reader.embedding)  # (B, width)
+        place = self.used - (self.room - len(self._cosine))
+        cosine, sine = self._cosine[place], self._sine[place]
+        for depth, layer in enumerate(self.reader.layers):
+            assert isinstance(layer, Layer)
+            x = self._through(layer, depth, x, cosine, sine)
+
+        self.used += 1
+        sizes = self.reader.sizes
+        return F.linear(
+            F.rms_norm(x, (sizes.width,), self.reader.norm, sizes.epsilon), self.reader.embedding
+        )
+
+    def _through(self, layer: Layer, depth: int, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """One layer: x (B, width), cosine and sine (head)."""
+        s, B, now = self.reader.sizes, len(x), self.used
+        h = F.rms_norm(x, (s.width,), layer.input_norm, s.epsilon)
+        heads = layer.qkv(h).view(B, -1, s.head)  # (B, heads + 2 kv_heads, head)
+        turned, v = heads[:, : s.heads + s.kv_heads], heads[:, s.heads + s.kv_heads :]
+        first, second = turned.chunk(2, -1)
+        turned = turned * cosine + torch.cat([-second, first], -1) * sine
+        self._keys[depth][:, :, now] = turned[:, s.heads :]
+        self._values[depth][:, :, now] = v
+        a = F.scaled_dot_product_attention(
+            turned[:, : s.heads].view(B, s.kv_heads, -1, s.head),
+            self._keys[depth][:, :, : now + 1],
+            self._values[depth][:, :, : now + 1],
+            attn_mask=None if self._looks is None else self._looks[depth][..., : now + 1],
+        )
+        x = x + layer.o(a.reshape(B, s.heads * s.head))
+        h = F.rms_norm(x, (s.width,), layer.post_norm, s.epsilon)
+        gate, up = layer.gate_up(h).chunk(2, -1)
+        fed: Tensor = layer.down(F.silu(gate) * up)
+        return x + fed
+
+
+class AutoregressiveWriter:
+    """Writes replies with the reader alone: untouched (`reader`), or as its twin (`twin`)."""
+
+    def __init__(
+        self,
+        prompts: PromptReader,
+        *,
+        twin: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """twin: the trained adapter; None: the reader as it is. clock: of the plans' deadlines."""
+        self._prompts, self._clock = prompts, clock
+        self._name = "reader" if twin is None else "twin"
+        reader, relevance = prompts.reader, None
+        if twin is not None:
+            adapter = load_twin(twin, reader.sizes)
+            reader, relevance = merge(reader, adapter), adapter.relevance
+
+        self.decoder = Decoder(reader, relevance)
+        self._tokenizer: Tokenizer = prompts.tokenizer
+        card = Card()
+        self._mask, self._end, self._languages = card.mask, card.end, card.languages
+
+    @classmethod
+    def from_settings(cls, settings: LlmSettings) -> Self:
+        """The reader as it is, zero-shot."""
+        return cls(prompt_reader(settings.threads))
+
+    @property
+    def name(self) -> str:
+        """Engine name as in the settings."""
+        return self._name
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages it writes."""
+        return self._languages
+
+    @property
+    def max_canvas(self) -> int:
+        """Longest reply, end mark included."""
+        return LONGEST
+
+    def read(self, prompt: Prompt) -> WholePrompt:
+        """Read a prompt; what was read before of its beginning is not read again."""
+        return self._prompts.read(prompt)
+
+    def write(
+        self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
+    ) -> Iterator[Draft]:
+        """One draft a token, until the end mark or the canvas is full.
+
+        Of the plan only canvas and deadline count. given: only a beginning can be pinned.
+        """
+        if not isinstance(cache, WholePrompt):
+            raise EngineError("the autoregressive writer was given another engine's prompt.")
+
+        if not 1 <= plan.canvas <= LONGEST:
+            raise EngineError(
+                f"a canvas of {plan.canvas} does not fit: the autoregressive writer takes 1 to "
+                f"{LONGEST} (llm.canvas, --canvas)."
+            )
+
+        return self._drafts(cache, plan, pinned_beginning(given or ()))
+
+    def _drafts(self, prompt: WholePrompt, plan: Plan, pinned: Sequence[int]) -> Iterator[Draft]:
+        said: list[tuple[int, float]] = []
+        is_cut = False
+        for said in self.decode(prompt, plan.canvas, pinned):
+            late = plan.deadline_s is not None and self._clock() >= plan.deadline_s
+            ended = said[-1][0] == self._end or len(said) == plan.canvas
+            is_cut = late and not ended
+            if late or ended:
+                break
+
+            yield self._draft(said, plan, is_whole=False, is_cut=False)
+
+        yield self._draft(said, plan, is_whole=True, is_cut=is_cut)
+
+    @torch.inference_mode()
+    def decode(
+        self, prompt: WholePrompt, tokens: int, pinned: Sequence[int] = ()
+    ) -> Iterator[list[tuple[int, float]]]:
+        """Token after token, the end mark too; each time all so far, with their probabilities."""
+        self.decoder.begin(prompt.past, prompt.features, tokens)
+        last, said = prompt.ids[-1], list[tuple[int, float]]()
+        while len(said) < tokens:
+            logits = self.decoder.step(torch.tensor([last]))[0].float()
+            if len(said) < len(pinned):
+                last, sure = pinned[len(said)], 1.0
+            else:
+                last = int(logits.argmax())
+                sure = float((logits[last] - logits.logsumexp(0)).exp())
+
+            said.append((last, sure))
+            yield said
+
+    def _draft(
+        self, said: Sequence[tuple[int, float]], plan: Plan, *, is_whole: bool, is_cut: bool
+    ) -> Draft:
+        """What is said so far, the rest open; or, where it is whole, filled with end marks."""
+        rest = self._end if is_whole else self._mask
+        texts = self._tokenizer.pieces([token for token, _ in said])
+        cells = [
+            Cell(token, text, is_open=False, confidence=sure)
+            for (token, sure), text in zip(said, texts, strict=True)
+        ]
+        cells += [Cell(rest, "", not is_whole, 0.0)] * (plan.canvas - len(said))
+        steps = len(said) if is_whole else plan.canvas
+        return Draft(max(1, len(said)), max(1, steps), tuple(cells), is_cut)
+
+
+class TwinWriter(AutoregressiveWriter):
+    """The shipped twin as an engine."""
+
+    @classmethod
+    def from_settings(cls, settings: LlmSettings) -> Self:
+        """The reader's fine-tuned form."""
+        return cls(prompt_reader(settings.threads), twin=SHIPPED_TWIN)
+
+
+def prompt_reader(threads: int = 0) -> PromptReader:
+    """The reader of the store of model files; threads: 0 leaves torch's own choice."""
+    if threads:
+        torch.set_num_threads(threads)
+
+    reader, tokenizer = load_base(
+        models.folder("smollm2-135m"), models.cache_folder() / "converted"
+    )
+    return PromptReader(reader, tokenizer, reply=LONGEST)
+
+
+def pinned_beginning(given: Sequence[int | None]) -> list[int]:
+    """The pinned tokens, which must be a beginning."""
+    pins = list(given)
+    while pins and pins[-1] is None:
+        pins.pop()
+
+    beginning = [token for token in pins if token is not None]
+    if len(beginning) < len(pins):
+        raise EngineError(
+            "the autoregressive writer goes from left to right: it can keep the beginning of a "
+            "reply, not words behind a gap. The embedded engine can."
+        )
+
+    return beginning
+
+
+_: type[Writer] = AutoregressiveWriter

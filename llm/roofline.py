@@ -1,0 +1,76 @@
+"""How fast this machine could be at best: what bounds a pass of a model, measured, not looked up.
+
+One token at a time is bound by reading the weights from memory, many at once by multiplying.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+READ_BYTES = 512_000_000  # more than any cache holds
+ROWS = 512  # of the matrix product that is measured
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """The bounds of this machine, by one precision."""
+
+    bytes_s: float
+    """Bytes that are read from memory in a second."""
+    flops_s: float
+    """Floating-point operations of a large matrix product in a second."""
+
+    def seconds(self, *, weights: float, operations: float) -> float:
+        """The least time of a pass that reads so many bytes and does so many operations."""
+        return max(weights / self.bytes_s, operations / self.flops_s)
+
+
+def measure(
+    precision: torch.dtype, *, width: int, hidden: int, device: torch.device, tries: int = TRIES
+) -> Roofline:
+    """Both bounds, the best of some tries; width and hidden: of the product that is measured."""
+    return Roofline(
+        measure_reading(device, tries=tries),
+        measure_products(precision, width=width, hidden=hidden, device=device, tries=tries),
+    )
+
+
+def measure_reading(device: torch.device, *, tries: int = TRIES, size: int = READ_BYTES) -> float:
+    """Bytes a second, by a sum over more than the caches hold."""
+    memory = torch.ones(size // 4, device=device)
+    return size / best(lambda: memory.sum(), device, tries)
+
+
+def measure_products(
+    precision: torch.dtype, *, width: int, hidden: int, device: torch.device, tries: int = TRIES
+) -> float:
+    """Operations a second of a product (ROWS, width) × (width, hidden)."""
+    x = torch.randn(ROWS, width, device=device).to(precision)
+    weight = torch.randn(hidden, width, device=device).to(precision)
+    return 2 * ROWS * width * hidden / best(lambda: F.linear(x, weight), device, tries)
+
+
+@torch.inference_mode()
+def best(work: Callable[[], object], device: torch.device, tries: int) -> float:
+    """Seconds of the fastest of some tries, after one that does not count."""
+    taken = []
+    for _ in range(tries + 1):
+        wait(device)
+        start = time.perf_counter()
+        work()
+        wait(device)
+        taken.append(time.perf_counter() - start)
+
+    return min(taken[1:])
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
