@@ -24,6 +24,7 @@ from atonce.config import models
 from atonce.config.errors import EngineError
 from atonce.config.schema import LlmSettings
 from atonce.llm.model import Cache, Layer, Reader, angles
+from atonce.llm.prompting import Mark
 from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.reading import PromptReader, WholePrompt
 from atonce.llm.tokenizer import Tokenizer
@@ -139,8 +140,7 @@ class AutoregressiveWriter:
 
         self.decoder = Decoder(reader, relevance)
         self._tokenizer: Tokenizer = prompts.tokenizer
-        card = Card()
-        self._mask, self._end, self._languages = card.mask, card.end, card.languages
+        self._end = self._tokenizer.special(Mark.END.value)
 
     @classmethod
     def from_settings(cls, settings: LlmSettings) -> Self:
@@ -155,7 +155,7 @@ class AutoregressiveWriter:
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages it writes."""
-        return self._languages
+        return Card().languages
 
     @property
     def max_canvas(self) -> int:
@@ -220,7 +220,7 @@ class AutoregressiveWriter:
         self, said: Sequence[tuple[int, float]], plan: Plan, *, is_whole: bool, is_cut: bool
     ) -> Draft:
         """What is said so far, the rest open; or, where it is whole, filled with end marks."""
-        rest = self._end if is_whole else self._mask
+        rest = self._end if is_whole else Card().mask
         texts = self._tokenizer.pieces([token for token, _ in said])
         cells = [
             Cell(token, text, is_open=False, confidence=sure)
