@@ -35,7 +35,8 @@ def load_heard(folder: Path) -> Mapping[str, Heard]:
     if not path.exists():
         return {}
 
-    raw: Mapping[str, Mapping[str, str | None]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    raw: Mapping[str, Mapping[str, str | None]] = yaml.safe_load(text) or {}
     return {
         name: {ask: heard for ask, heard in asks.items() if heard} for name, asks in raw.items()
     }
