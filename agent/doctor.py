@@ -30,6 +30,7 @@ PACKAGES = {
     "sounddevice": "sounddevice",
     "soundfile": "soundfile",
     "soxr": "soxr",
+    "pywebrtc-audio": "pywebrtc_audio",
     "aiortc": "aiortc",
     "aiomqtt": "aiomqtt",
     "pyyaml": "yaml",
@@ -45,7 +46,7 @@ SHIPPED_WRITER = Path(str(files("atonce.llm"))) / "embedded" / "writer.safetenso
 """Comes with the package; its module is not imported for it, because that would import torch."""
 SOUND = "sounddevice"
 """Installed or not; whether it works is a finding of its own."""
-FOR_TALK_ONLY = frozenset({SOUND, "aiortc", "aiomqtt"})
+FOR_TALK_ONLY = frozenset({SOUND, "pywebrtc-audio", "aiortc", "aiomqtt"})
 """Packages that a question in a file does not need."""
 FEWEST_CORES = 2
 """What the time plan of one turn was made for."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 from atonce.config.catalogue import MODELS
 from atonce.config.errors import EngineError, SettingsError
 
-Kind = Literal["transcriber", "synthesizer", "llm"]
+Kind = Literal["voice_detector", "echo", "transcriber", "synthesizer", "llm"]
 """The sections of the settings that have an engine."""
 
 
@@ -42,6 +42,14 @@ class Chosen(Protocol):
 
 
 ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
+    "voice_detector": {
+        "silero": Engine("atonce.speech.silero:SileroDetector"),
+        "fake": Engine("atonce.speech.fakes:FakeVoiceDetector"),
+    },
+    "echo": {
+        "webrtc": Engine("atonce.speech.echo:WebRtcCanceller"),
+        "off": Engine("atonce.speech.echo:NoCanceller"),
+    },
     "transcriber": {
         "whisper": Engine("atonce.speech.whisper:WhisperTranscriber", model_setting="model"),
         "fake": Engine("atonce.speech.fakes:FakeTranscriber"),

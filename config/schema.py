@@ -98,6 +98,47 @@ class AgentSettings(Section):
     """What the agent says by itself, word for word."""
 
 
+class VoiceDetectorSettings(Section):
+    """Tells a voice from other sound."""
+
+    engine: Annotated[str, *_engine("voice_detector")]
+    """Which voice detector: silero, or a class of your own."""
+
+
+class EndpointSettings(Section):
+    """Decides that a person has stopped speaking: after a silence, by what was said so far."""
+
+    complete_ms: Annotated[int, Field(ge=50, le=10_000)]
+    """Silence (ms) that ends what sounds complete, such as a whole question."""
+    unsure_ms: Annotated[int, Field(ge=50, le=10_000)]
+    """Silence (ms) that ends what may go on or not."""
+    incomplete_ms: Annotated[int, Field(ge=50, le=10_000)]
+    """Silence (ms) that ends what breaks off, such as "I would like to" or half a number."""
+    pre_roll_ms: Annotated[int, Field(ge=300, le=2000)]
+    """Sound (ms) kept from before a voice is noticed, so that no first consonant is lost."""
+    longest_s: Annotated[int, Field(ge=5, le=120)]
+    """Longest utterance (s); what goes on longer is cut there and answered."""
+
+    @model_validator(mode="after")
+    def _silences_are_in_order(self) -> Self:
+        for short, long in (("complete_ms", "unsure_ms"), ("unsure_ms", "incomplete_ms")):
+            if getattr(self, short) > getattr(self, long):
+                raise PydanticCustomError(
+                    "order",
+                    "endpoint.{short} must not be above endpoint.{long}",
+                    {"short": short, "long": long},
+                )
+
+        return self
+
+
+class EchoSettings(Section):
+    """Takes the agent's own voice out of what its microphone hears."""
+
+    engine: Annotated[str, *_engine("echo")]
+    """Which echo canceller: webrtc, off (for headphones), or a class of your own."""
+
+
 class TranscriberSettings(Section):
     """Writes down what was said."""
 
@@ -115,6 +156,8 @@ class TranscriberSettings(Section):
     """Language that is heard (ISO 639-1), such as en."""
     threads: Threads
     """Processor threads; 0: as many as suit the processor's cores."""
+    device: Literal["auto", "cpu", "cuda"]
+    """Where it runs: auto takes a GPU where there is one that the engine can use."""
 
 
 class SynthesizerSettings(Section):
@@ -173,6 +216,12 @@ class Settings(Section):
 
     agent: AgentSettings
     """Who the agent is and what it knows."""
+    voice_detector: VoiceDetectorSettings
+    """Tells a voice from other sound."""
+    endpoint: EndpointSettings
+    """Decides that a person has stopped speaking: after a silence, by what was said so far."""
+    echo: EchoSettings
+    """Takes the agent's own voice out of what its microphone hears."""
     transcriber: TranscriberSettings
     """Writes down what was said."""
     synthesizer: SynthesizerSettings

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
 
-from atonce.config.schema import SynthesizerSettings, TranscriberSettings
-from atonce.speech.protocols import Audio, Synthesizer, Transcriber, Transcript
+from atonce.config.schema import (
+    SynthesizerSettings,
+    TranscriberSettings,
+    VoiceDetectorSettings,
+)
+from atonce.speech.protocols import (
+    Audio,
+    Samples,
+    Synthesizer,
+    Transcriber,
+    Transcript,
+    TranscriptUnwantedError,
+    VoiceDetector,
+    always,
+)
 
 SILENCE = 1e-3
 """Peak below which the fake ears hear nothing."""
+
+
+class FakeVoiceDetector:
+    """Takes all that is not silent for a voice."""
+
+    @classmethod
+    def from_settings(cls, settings: VoiceDetectorSettings) -> Self:  # noqa: ARG003
+        """It has nothing to set."""
+        return cls()
+
+    @property
+    def rate_hz(self) -> int:
+        """Rate of the sound it judges."""
+        return 16_000
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples of a frame: 32 ms."""
+        return 512
+
+    def probability(self, frame: Samples) -> float:
+        """1 or 0."""
+        return float(np.abs(frame).max(initial=0.0) > SILENCE)
+
+    def reset(self) -> None:
+        """There is nothing to forget."""
 
 
 class FakeTranscriber:
@@ -31,8 +70,14 @@ class FakeTranscriber:
         """Languages it hears."""
         return ("en",)
 
-    def transcribe(self, audio: Audio) -> Transcript:
+    def expect(self, names: Sequence[str]) -> None:
+        """It needs no help."""
+
+    def transcribe(self, audio: Audio, *, is_wanted: Callable[[], bool] = always) -> Transcript:
         """Its words, or none."""
+        if not is_wanted():
+            raise TranscriptUnwantedError
+
         loud = len(audio.samples) > 0 and float(np.abs(audio.samples).max()) > SILENCE
         return Transcript(self._text if loud else "")
 
@@ -64,5 +109,6 @@ class FakeSynthesizer:
         yield Audio((0.2 * np.sin(2 * np.pi * 120 * time_s)).astype(np.float32), self.rate_hz)
 
 
+_activity: type[VoiceDetector] = FakeVoiceDetector
 _ears: type[Transcriber] = FakeTranscriber
 _mouth: type[Synthesizer] = FakeSynthesizer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,22 @@ Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """One word of the spoken text, and when it is heard."""
+
+    text: str
+    """As the text given to the synthesizer has it, marks included."""
+    start_s: float
+    """Seconds from the first sample of the piece of sound that it comes with."""
+    end_s: float
+    """The same; it may lie in a later piece."""
+
+    def moved(self, seconds: float) -> SpokenWord:
+        """The same word, that much later."""
+        return SpokenWord(self.text, self.start_s + seconds, self.end_s + seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class Audio:
     """Mono sound. The rate travels with the samples."""
 
@@ -21,6 +37,8 @@ class Audio:
     """Shape (n,), float32, full scale -1 to 1."""
     rate_hz: int
     """Samples a second."""
+    words: tuple[SpokenWord, ...] = ()
+    """The words that begin in it; empty where the engine does not tell."""
 
     @property
     def seconds(self) -> float:
@@ -40,6 +58,54 @@ class Transcript:
     """Mean per token, natural logarithm; 0 where the engine does not tell."""
 
 
+class VoiceDetector(Protocol):
+    """Tells a voice from other sound, frame by frame. Blocking, well below the frame's length."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Rate of the sound it judges."""
+        ...
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples of a frame."""
+        ...
+
+    def probability(self, frame: Samples) -> float:
+        """Probability of a voice in the next frame of the stream, 0 to 1."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the stream: the next frame is the first of another."""
+        ...
+
+
+class EchoCanceller(Protocol):
+    """Takes what is played out of what is heard. Blocking, well below the sound's length."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Rate of both."""
+        ...
+
+    def cancel(self, heard: Samples, played: Samples) -> Samples:
+        """The next stretch of what was heard, freed of what was played meanwhile; same length."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the room: another device, or another person's stream."""
+        ...
+
+
+class TranscriptUnwantedError(Exception):
+    """A transcription was given up half-way, because whoever wanted it wants it no more."""
+
+
+def always() -> bool:
+    """For those who want a result in any case."""
+    return True
+
+
 class Transcriber(Protocol):
     """Writes down speech. Blocking."""
 
@@ -48,8 +114,15 @@ class Transcriber(Protocol):
         """Languages it hears (ISO 639-1)."""
         ...
 
-    def transcribe(self, audio: Audio) -> Transcript:
-        """The transcript of one utterance, of any rate; empty for silence and noise."""
+    def expect(self, names: Sequence[str]) -> None:
+        """Names that people may say, the likeliest first: they are spelled as they stand here."""
+        ...
+
+    def transcribe(self, audio: Audio, *, is_wanted: Callable[[], bool] = always) -> Transcript:
+        """The transcript of one utterance, of any rate; empty for silence and noise.
+
+        `is_wanted` is asked between two heavy steps; once it says no, TranscriptUnwantedError.
+        """
         ...
 
 

@@ -1,39 +1,58 @@
 """Whisper by faster-whisper: one utterance in, its words out, in a quarter of the usual time.
 
 Whisper pads everything to 30 s, and the padding is nearly all of its work on a short question.
-Here the window is only as long as the utterance needs. Three guards make that safe:
+Here the window is only as long as the utterance needs. Five guards make that safe:
 
 Rule 1. Only what the voice detector calls speech is read, so silence and noise give no words.
 Rule 2. The length of the text is bounded by the length of the sound.
 Rule 3. A text that repeats itself, runs into its bound or is improbable is read again in the full
-        window.
+        window, without the names that were expected.
+Rule 4. What Whisper invents, and names that it was told, need enough voice to have been said.
+Rule 5. A stock phrase after a whole sentence must lie where somebody speaks.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from atonce.config import models
 from atonce.config.errors import EngineError, ModelError, SettingsError
 from atonce.config.schema import TranscriberSettings
-from atonce.speech.protocols import Audio, Samples, Transcriber, Transcript
+from atonce.speech.protocols import (
+    Audio,
+    Samples,
+    Transcriber,
+    Transcript,
+    TranscriptUnwantedError,
+    always,
+)
 from atonce.speech.resample import resample
+from atonce.speech.whisper_guards import (
+    FRAME,
+    is_invented,
+    is_voiced,
+    loops,
+    repeats,
+    speech_pieces,
+    stock_tail,
+)
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
 RATE_HZ = 16_000
+Device = Literal["auto", "cpu", "cuda"]
 _FRAMES_A_SECOND = 100
 """Spectrum frames, as the model was trained."""
+_TOKEN_TIME_S = 0.02
+"""Whisper's own measure of time: one position of the encoder."""
 _FULL_WINDOW_S = 30.0
 _SHORTEST_WINDOW_S = 8.0
 """Below about 7 s whisper-base starts to loop on single words."""
@@ -48,27 +67,13 @@ _IMPROBABLE = -1.0
 """Mean log-probability of a token, Whisper's own limit for a failed decode."""
 _NO_SPEECH = 0.6
 """Probability of the no-speech token, Whisper's own limit."""
-_COMPRESSIBLE = 2.4
-"""Characters to compressed bytes, Whisper's own limit for a text that repeats itself."""
-_LOOP = re.compile(r"\b(\w+(?:\W+\w+){0,5})(?:\W+\1\b){3,}", re.IGNORECASE)
-"""One to six words, four times in a row."""
-_REPEATED_WORDS = 4
-"""Words that are said twice by chance are fewer; a short window now and then says all twice."""
-_FRAME = 512
-"""Samples the voice detector takes at once: 32 ms."""
-_VOICED = 0.5
-_VOICED_FRAMES = 3
-"""Frames that must be speech: the shortest word has more, a click has fewer."""
-_PRE_ROLL = 16
-_AFTER_ROLL = 30
-"""Frames kept around speech (0.5 s, 1 s): closer cuts cost a point of word errors."""
-_PAUSE = 10
-_LONGEST = 780
-"""Frames (25 s) that fit into the full window together with its margin."""
 _LOUD = 0.3
 """Peak to which quiet sound is raised: else the detector misses it, and whisper-base loops."""
 _FAINT = 1e-4
 """Peak (-80 dBFS) below which there is nothing to raise but the noise of the device."""
+MOST_NAMES = 30
+"""More would take the room of the words in Whisper's memory."""
+_MOST_NAME_TOKENS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,16 @@ class _Found:
 
     text: str
     """The words."""
+    tokens: list[int]
+    """The same, as the model wrote them."""
     log_probability: float
     """Mean per token, natural logarithm."""
     no_speech: float
     """Probability that there is no speech, 0 to 1."""
     is_cut_off: bool
     """It ran into the bound of its length."""
+    encoded: Any
+    """The sound as the decoder sees it."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -98,14 +107,24 @@ class _Found:
 
 
 class WhisperTranscriber:
-    """A Whisper model on the processor, in 8-bit integers."""
+    """A Whisper model: on the processor in 8-bit integers, on a GPU in 16-bit floats."""
 
-    def __init__(self, model: str | Path, *, language: str = "en", threads: int = 0) -> None:
-        """model: a folder, or a name that faster-whisper knows; threads: 0 chooses by cores."""
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        language: str = "en",
+        threads: int = 0,
+        device: Device = "cpu",
+        shortest_window_s: float = _SHORTEST_WINDOW_S,
+    ) -> None:
+        """model: a folder, or a name that faster-whisper knows; threads: 0 chooses by cores;
+        shortest_window_s: never less is looked at at once (30: as Whisper was made)."""
         from faster_whisper.tokenizer import Tokenizer
         from faster_whisper.vad import get_vad_model
 
-        self._model = _load(model, threads or min(4, _cores()))
+        self._model = _load(model, threads or min(4, _cores()), _chosen(device))
+        self._shortest_window_s = shortest_window_s
 
         if language not in self.languages:
             raise SettingsError(
@@ -113,23 +132,25 @@ class WhisperTranscriber:
                 f" {', '.join(self.languages[:12])}{' …' if len(self.languages) > 12 else ''}"
             )
 
-        self._language = language
         self._tokenizer: Tokenizer = Tokenizer(
             self._model.hf_tokenizer,
             self._model.model.is_multilingual,
             task="transcribe",
             language=language,
         )
-        self._prompt: list[int] = self._model.get_prompt(
-            self._tokenizer, [], without_timestamps=True
-        )
         self._voice_detector = get_vad_model()
+        self._names: tuple[str, ...] = ()
+        self._plain_prompt = self._prompt_with([])
+        self._prompt = self._plain_prompt
 
     @classmethod
     def from_settings(cls, settings: TranscriberSettings) -> Self:
         """As the settings want it: a model of the store, a folder, or faster-whisper's name."""
         return cls(
-            models.place(settings.model), language=settings.language, threads=settings.threads
+            models.place(settings.model),
+            language=settings.language,
+            threads=settings.threads,
+            device=settings.device,
         )
 
     @property
@@ -137,15 +158,28 @@ class WhisperTranscriber:
         """Languages it hears (ISO 639-1)."""
         return tuple(self._model.supported_languages)
 
-    def transcribe(self, audio: Audio) -> Transcript:
-        """The transcript of one utterance, of any rate; empty for silence and noise."""
+    def expect(self, names: Sequence[str]) -> None:
+        """Names that people may say, the likeliest first; the first 30 are used."""
+        self._names = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+        self._names = self._names[:MOST_NAMES]
+        told: list[int] = self._tokenizer.encode(" " + ", ".join(self._names) + ".")
+        self._prompt = self._prompt_with(told[:_MOST_NAME_TOKENS] if self._names else [])
+
+    def transcribe(self, audio: Audio, *, is_wanted: Callable[[], bool] = always) -> Transcript:
+        """The transcript of one utterance, of any rate; empty for silence and noise.
+
+        `is_wanted` is asked between two heavy steps; once it says no, TranscriptUnwantedError.
+        """
         # Before the rate is changed, which would spread one NaN over everything.
         finite = Audio(np.nan_to_num(audio.samples, posinf=0.0, neginf=0.0), audio.rate_hz)
         samples = _raised(resample(finite, RATE_HZ).samples)
-        pieces = speech_pieces(self._voiced(samples))
+        voiced = self._voiced(samples)
+        found = []
 
         try:
-            found = [self._read(samples[first:last]) for first, last in pieces]
+            for first, last in speech_pieces(voiced):
+                piece_voiced = voiced[first // FRAME : last // FRAME]
+                found.append(self._hear(samples[first:last], piece_voiced, is_wanted))
         # The engine reports what it cannot do as the one, what it will not do as the other.
         except (RuntimeError, ValueError) as error:
             raise EngineError(
@@ -153,55 +187,101 @@ class WhisperTranscriber:
             ) from error
 
         return Transcript(
-            " ".join(one.text for one in found if one.text and not one.is_worthless),
-            log_probability=float(np.mean([one.log_probability for one in found] or [0.0])),
+            " ".join(text for text, _ in found if text),
+            log_probability=float(np.mean([probability for _, probability in found] or [0.0])),
         )
 
-    def _read(self, speech: Samples) -> _Found:
+    def _hear(
+        self, speech: Samples, voiced: Samples, is_wanted: Callable[[], bool]
+    ) -> tuple[str, float]:
+        """Words of one piece of speech and their mean log-probability."""
+        found = self._read(speech, is_wanted)
+
+        # Rule 4.
+        if found.is_worthless or is_invented(found.text, voiced, self._names):
+            return "", found.log_probability
+
+        tail = stock_tail(found.text)
+
+        # Rule 5.
+        if tail and not is_voiced(voiced, from_s=self._start_s(found, tail)):
+            return found.text.removesuffix(tail).rstrip(), found.log_probability
+
+        return found.text, found.log_probability
+
+    def _read(self, speech: Samples, is_wanted: Callable[[], bool]) -> _Found:
         speech = np.concatenate([np.zeros(int(_LEAD_S * RATE_HZ), dtype=np.float32), speech])
         seconds = len(speech) / RATE_HZ
-        window_s = min(_FULL_WINDOW_S, max(_SHORTEST_WINDOW_S, seconds + _WINDOW_MARGIN_S))
+        window_s = min(_FULL_WINDOW_S, max(self._shortest_window_s, seconds + _WINDOW_MARGIN_S))
         bound = _TOKENS_AT_LEAST + int(_TOKENS_A_SECOND * seconds)
-        found = self._decode(speech, window_s, bound)
+        encoded = self._encode(speech, window_s, is_wanted)
+        found = self._decode(encoded, self._prompt, bound, is_wanted)
 
         if found.is_doubtful:
             # A second look may be longer: what runs into this bound too has derailed.
-            found = self._decode(speech, _FULL_WINDOW_S, 2 * bound)
+            encoded = self._encode(speech, _FULL_WINDOW_S, is_wanted)
+            found = self._decode(encoded, self._plain_prompt, 2 * bound, is_wanted)
 
         return found
 
-    def _decode(self, speech: Samples, window_s: float, bound: int) -> _Found:
+    def _encode(self, speech: Samples, window_s: float, is_wanted: Callable[[], bool]) -> Any:
+        _go_on(is_wanted)
         # Frames come in pairs: the encoder halves them.
         frames = 2 * round(window_s * _FRAMES_A_SECOND / 2)
         padded = np.zeros(frames * RATE_HZ // _FRAMES_A_SECOND, dtype=np.float32)
         padded[: len(speech)] = speech
         spectrum = self._model.feature_extractor(padded)[:, :frames]  # (mels, frames)
+        return self._model.encode(spectrum)
+
+    def _decode(
+        self, encoded: Any, prompt: list[int], bound: int, is_wanted: Callable[[], bool]
+    ) -> _Found:
+        _go_on(is_wanted)
         result = self._model.model.generate(
-            self._model.encode(spectrum),
-            [self._prompt],
+            encoded,
+            [prompt],
             beam_size=1,
-            max_length=len(self._prompt) + bound,
+            max_length=len(prompt) + bound,
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
         tokens = result.sequences_ids[0]
         return _Found(
             text=self._tokenizer.decode(tokens).strip(),
+            tokens=tokens,
             # The engine's mean leaves the end mark out; Whisper's limits are for one with it.
             log_probability=float(result.scores[0]) * len(tokens) / (len(tokens) + 1),
             no_speech=float(result.no_speech_prob),
             is_cut_off=len(tokens) >= bound,
+            encoded=encoded,
         )
+
+    def _start_s(self, found: _Found, tail: str) -> float:
+        """When the last words of a text are heard, from the start of the sound that was read."""
+        before = found.text.removesuffix(tail)
+        first = len(self._tokenizer.encode(" " + before.strip()))
+        aligned = self._model.model.align(
+            found.encoded,
+            self._tokenizer.sot_sequence,
+            [found.tokens],
+            [found.encoded.shape[1] * 2],
+        )[0]
+        times = [time for token, time in aligned.alignments if token >= first]
+        return min(times, default=0) * _TOKEN_TIME_S - _LEAD_S
+
+    def _prompt_with(self, told: list[int]) -> list[int]:
+        prompt: list[int] = self._model.get_prompt(self._tokenizer, told, without_timestamps=True)
+        return prompt
 
     def _voiced(self, samples: Samples) -> Samples:
         """For every 32 ms, the probability that somebody speaks."""
-        frames = -(-len(samples) // _FRAME)
+        frames = -(-len(samples) // FRAME)
 
         if not samples.any():
             return np.zeros(frames, dtype=np.float32)
 
         # One frame more than there is: this detector blanks the end of the last one.
-        padded = np.zeros((frames + 1) * _FRAME, dtype=np.float32)
+        padded = np.zeros((frames + 1) * FRAME, dtype=np.float32)
         padded[: len(samples)] = samples
         return np.ravel(self._voice_detector(padded))[:frames]
 
@@ -209,28 +289,9 @@ class WhisperTranscriber:
 _: type[Transcriber] = WhisperTranscriber
 
 
-def speech_pieces(voiced: Samples) -> list[tuple[int, int]]:
-    """Where speech is, as first and last sample; cut at its stillest moments where it is long.
-
-    voiced: the probability of speech in every frame. Too little speech to be a word gives none.
-    """
-    frames = np.flatnonzero(voiced >= _VOICED)
-
-    if len(frames) < _VOICED_FRAMES:
-        return []
-
-    first = max(0, int(frames[0]) - _PRE_ROLL)
-    end = min(len(voiced), int(frames[-1]) + 1 + _AFTER_ROLL)
-    # Pauses, not single consonants: the mean of about a third of a second.
-    still = np.convolve(voiced, np.full(_PAUSE, 1 / _PAUSE), mode="same")
-    edges = [first]
-
-    while end - edges[-1] > _LONGEST:
-        earliest = edges[-1] + _LONGEST // 2
-        edges.append(earliest + int(still[earliest : edges[-1] + _LONGEST].argmin()))
-
-    edges.append(end)
-    return [(start * _FRAME, stop * _FRAME) for start, stop in pairwise(edges)]
+def _go_on(is_wanted: Callable[[], bool]) -> None:
+    if not is_wanted():
+        raise TranscriptUnwantedError
 
 
 def _raised(samples: Samples) -> Samples:
@@ -239,23 +300,31 @@ def _raised(samples: Samples) -> Samples:
     return samples * np.float32(0.0 if peak < _FAINT else max(1.0, _LOUD / peak))
 
 
-def loops(text: str) -> bool:
-    """The text says the same again and again, as a derailed decode does."""
-    encoded = text.encode()
-    ratio = len(encoded) / len(zlib.compress(encoded))
-    return ratio > _COMPRESSIBLE or _LOOP.search(text) is not None
+def _chosen(device: Device) -> Literal["cpu", "cuda"]:
+    """The device to run on; SettingsError for a GPU that the engine cannot use."""
+    if device == "cpu":
+        return "cpu"
+
+    import ctranslate2
+
+    has_gpu = ctranslate2.get_cuda_device_count() > 0
+
+    if device == "cuda" and not has_gpu:
+        raise SettingsError(
+            "transcriber.device is cuda, but the engine finds no NVIDIA GPU that it can use: check"
+            " the driver (nvidia-smi), or set transcriber.device=auto"
+        )
+
+    return "cuda" if has_gpu else "cpu"
 
 
-def repeats(text: str) -> bool:
-    """The same four words stand in the text twice: people do that, but it is worth another look."""
-    words = re.findall(r"\w+", text.lower())
-    runs = list(zip(*(words[first:] for first in range(_REPEATED_WORDS)), strict=False))
-    return len(set(runs)) < len(runs)
-
-
-def _load(model: str | Path, threads: int) -> WhisperModel:
+def _load(model: str | Path, threads: int, device: Literal["cpu", "cuda"]) -> WhisperModel:
     folder = Path(model).expanduser()
-    settings: dict[str, Any] = {"device": "cpu", "compute_type": "int8", "cpu_threads": threads}
+    settings: dict[str, Any] = {
+        "device": device,
+        "compute_type": "int8" if device == "cpu" else "float16",
+        "cpu_threads": threads,
+    }
     from faster_whisper import WhisperModel
 
     if folder.is_dir():

@@ -193,7 +193,7 @@ STEPS = "a whole number from 1 to 64 is wanted here, not "
         ("llm:\n  Steps: 3", ":2: llm.Steps: there is no such setting; did you mean llm.steps?"),
         ("LLM: {}", ":1: LLM: there is no such setting; did you mean llm?"),
         ("steps: 3", ":1: steps: there is no such setting; did you mean llm.steps?"),
-        ("zzz: 3", ":1: zzz: there is no such setting; there are agent, transcriber"),
+        ("zzz: 3", ":1: zzz: there is no such setting; there are agent, voice_detector"),
         ("llm:\n  zzz: 3", ":2: llm.zzz: there is no such setting; llm has engine, steps"),
         ("agent:\n  sentences:\n    unknwon: x", ":3: agent.sentences.unknwon: there is no such"),
         ("llm:\n  steps: 0", f":2: llm.steps: {STEPS}the number 0"),

@@ -21,7 +21,8 @@ from atonce.speech import audio_file
 from atonce.speech.piper import PiperSynthesizer
 from atonce.speech.protocols import Audio, Samples
 from atonce.speech.resample import resample
-from atonce.speech.whisper import RATE_HZ, WhisperTranscriber, loops, repeats, speech_pieces
+from atonce.speech.whisper import RATE_HZ, WhisperTranscriber
+from atonce.speech.whisper_guards import loops, repeats, speech_pieces
 
 RECORDINGS = Path(__file__).parent / "audio"
 HIGHEST_WORD_ERROR_RATE = 0.08
