@@ -44,5 +44,10 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
         )
     except SESSION_FAULTS as error:
         raise ModelError(
-            f"the voice {path} is damaged or no Piper voice; get it again where it came from"
+            f"the model file {path} is damaged or of another kind; get it again where it came from"
         ) from error
+
+
+def session_faults() -> tuple[type[Exception], ...]:
+    """What a session raises while it works."""
+    return SESSION_FAULTS

@@ -204,7 +204,7 @@ def test_a_truncated_voice_is_refused(
 
     shutil.copy(f"{voice}.json", tmp_path / "a.onnx.json")
 
-    with pytest.raises(ModelError, match=r"a\.onnx is damaged or no Piper voice"):
+    with pytest.raises(ModelError, match=r"a\.onnx is damaged or of another kind"):
         PiperSynthesizer(tmp_path / "a.onnx")
 
     assert capfd.readouterr().err == ""
