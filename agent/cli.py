@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"atonce {version('atonce')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_ask(commands)
+    _add_race(commands)
     _add_models(commands)
     _add_settings(commands)
     _add_doctor(commands)
@@ -107,6 +108,19 @@ def _add_ask(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
     _with_settings(parser)
     parser.set_defaults(run=_ask)
+
+
+def _add_race(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "race", help="let the denoiser and its autoregressive rival answer one question"
+    )
+    parser.add_argument("text", metavar="QUESTION", help="the question in words")
+    parser.add_argument(
+        "--zero-shot", action="store_true", help="the rival is the reader as it is, not the twin"
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
+    _with_settings(parser)
+    parser.set_defaults(run=_race)
 
 
 def _add_models(commands: _Commands) -> None:
@@ -149,6 +163,21 @@ def _ask(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         config=arguments.config,
         overrides=overrides,
+        is_json=arguments.json,
+    )
+
+
+def _race(arguments: argparse.Namespace) -> int:
+    from atonce.agent import race
+
+    if not arguments.text.strip():
+        raise UsageError('the question is empty: atonce race "When do you open?"')
+
+    return race.run(
+        arguments.text,
+        config=arguments.config,
+        overrides=arguments.overrides,
+        is_zero_shot=arguments.zero_shot,
         is_json=arguments.json,
     )
 

@@ -47,6 +47,13 @@ class Decoder:
         self._looks: list[Tensor] | None = None  # (B|1, kv_heads, group, S) by depth
         self._cosine = self._sine = torch.empty(0)
 
+    @property
+    def weights(self) -> int:
+        """Bytes that are read for every token: all but the norms, which are next to nothing."""
+        linears = (m for m in self.reader.modules() if isinstance(m, torch.nn.Linear))
+        products = sum(linear.weight.nbytes for linear in linears)
+        return products + self.reader.embedding.nbytes  # the head is the embedding
+
     def begin(self, past: Cache, features: Tensor | None, tokens: int, rows: int = 1) -> None:
         """Lay the prompt down, and room for as many tokens of reply.
 
