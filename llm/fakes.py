@@ -1,7 +1,10 @@
-"""A writer without a model: for tests, and to try everything else without one."""
+"""A writer without a model, to try everything else without one; and for tests of the rows a model
+that guesses at random, on a clock that stands still until somebody takes time.
+"""
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -143,6 +146,85 @@ def knows(reply: Sequence[int], position: int) -> Guess:
     return Guess(position, (FIRST_WORD,), (1 - sure,), end=sure, entropy=1.0)
 
 
+class VirtualClock:
+    """Time that passes only where somebody takes it."""
+
+    def __init__(self, now_s: float = 100.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now_s
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A prompt that is only the seed of what is guessed about it."""
+
+    seed: int
+    """Anything."""
+
+    @property
+    def tokens(self) -> int:
+        """One."""
+        return 1
+
+
+class Guesser:
+    """A denoiser that guesses at random: the same for the same prompt and canvas.
+
+    A pass takes what `cost` says, times `slowness`: one factor for each pass, the last for all that
+    follow. Prompts whose seed is in `broken` give no numbers.
+    """
+
+    def __init__(self, clock: VirtualClock, cost: Cost, entropy: float = 1.0) -> None:
+        """entropy: of every guess, nats; a small one lets a stable draft end early."""
+        self.clock, self.cost, self.entropy = clock, cost, entropy
+        self.slowness = [1.0]
+        self.broken: set[int] = set()
+        self.passes: list[int] = []
+        """Rows in each pass so far."""
+
+    @property
+    def marks(self) -> Marks:
+        """Its special tokens."""
+        return Marks(MASK, END)
+
+    def check(self, prompt: PromptCache, plan: Plan, given: Sequence[int | None]) -> None:
+        """It writes anything."""
+
+    def look(self, rows: Sequence[Asked]) -> list[list[Guess] | None]:
+        """One pass, which takes its time."""
+        slow = self.slowness[min(len(self.passes), len(self.slowness) - 1)]
+        self.passes.append(len(rows))
+        self.clock.now_s += self.cost.seconds(sum(len(row.canvas) for row in rows)) * slow
+        return [self.guesses(row) for row in rows]
+
+    def guesses(self, row: Asked) -> list[Guess] | None:
+        """About one row."""
+        seed = row.prompt.seed if isinstance(row.prompt, Seed) else 0
+        dice = random.Random(f"{seed} {list(row.canvas)}")
+        return (
+            None
+            if seed in self.broken
+            else [
+                self._guess(dice, i, len(row.canvas))
+                for i, token in enumerate(row.canvas)
+                if token == MASK
+            ]
+        )
+
+    def _guess(self, dice: random.Random, position: int, length: int) -> Guess:
+        tokens = tuple(dice.sample(range(FIRST_WORD, FIRST_WORD + 7), 4))
+        confidences = tuple(sorted((dice.random() for _ in tokens), reverse=True))
+        end = dice.random() * position / length  # ends are likelier further right
+        return Guess(position, tokens, confidences, end, self.entropy)
+
+    def spell(self, tokens: Sequence[int | None]) -> list[str]:
+        """Every token is its number."""
+        return ["" if token is None else f" {token}" for token in tokens]
+
+
 def words(text: str) -> set[str]:
     """Its words, for comparison."""
     return set(re.findall(r"[a-z0-9]+", text.lower()))
@@ -150,3 +232,4 @@ def words(text: str) -> set[str]:
 
 _: type[Writer] = FakeWriter
 __: type[Denoiser] = Reciter
+___: type[Denoiser] = Guesser

@@ -100,7 +100,10 @@ class Row:
         kept = fit(self.plan, cost, now_s=now_s, beside=beside, shortest=shortest)
         del self.canvas[kept.canvas :], self.confidences[kept.canvas :]
         self.steps = self._promised = kept.steps
-        self._is_cut = kept.steps < min(self.plan.min_steps, self.plan.steps)
+        if self.plan.deadline_s is not None:
+            step_s = cost.seconds(kept.canvas + beside)
+            fitting = steps_within(self.plan.deadline_s - now_s, step_s)
+            self._is_cut = fitting < min(self.plan.min_steps, self.plan.steps)
 
     def advance(self, guesses: Sequence[Guess], *, now_s: float, step_s: float) -> None:
         """Settle some open positions; step_s: what another step is expected to take."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,45 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atonce.config.errors import EngineError
-from atonce.llm.commit import RULES, Guess, Marks
+from atonce.llm.commit import RULES
+from atonce.llm.fakes import END, MASK, Guesser, Seed, VirtualClock
+from atonce.llm.pace import Cost, Meter
 from atonce.llm.protocols import Draft, Plan
+from atonce.llm.rows import Rows
 from atonce.llm.sampler import denoise
-
-MASK, END = 0, 1
-MARKS = Marks(MASK, END)
 
 plans = st.builds(
     Plan,
     steps=st.integers(1, 12),
     canvas=st.integers(1, 24),
-    rule=st.sampled_from(sorted(RULES)),
+    rule=st.sampled_from(RULES),
     threshold=st.floats(0, 1),
     seed=st.integers(0, 3),
 )
-
-
-def spell(tokens: Sequence[int | None]) -> list[str]:
-    """Every token is its number."""
-    return ["" if token is None else f" {token}" for token in tokens]
-
-
-def any_model(seed: int) -> Callable[[Sequence[int]], list[Guess]]:
-    """A model that guesses at random, but the same for the same canvas."""
-
-    def look(canvas: Sequence[int]) -> list[Guess]:
-        dice = random.Random(f"{seed} {list(canvas)}")
-        return [
-            Guess(
-                position,
-                tuple(dice.sample(range(2, 9), 4)),
-                tuple(sorted((dice.random() for _ in range(4)), reverse=True)),
-                dice.random(),
-            )
-            for position, token in enumerate(canvas)
-            if token == MASK
-        ]
-
-    return look
 
 
 @st.composite
@@ -62,9 +37,16 @@ def pins(draw: st.DrawFn, canvas: int) -> list[int | None]:
     return given_[:stop] + [END] * (canvas - stop) if is_ended else given_
 
 
+def rows() -> tuple[Rows, Guesser]:
+    """Rows of a model that guesses at random."""
+    clock, cost = VirtualClock(), Cost(0.01, 0.001)
+    model = Guesser(clock, cost)
+    return Rows(model, Meter(cost), clock=clock), model
+
+
 def write(plan: Plan, seed: int = 0, given_: Sequence[int | None] | None = None) -> list[Draft]:
     """All drafts of a reply by a random model."""
-    return list(denoise(any_model(seed), plan, MARKS, spell, given_))
+    return list(denoise(rows()[0], Seed(seed), plan, given_))
 
 
 @given(plan=plans, seed=st.integers(0, 5))
@@ -123,12 +105,20 @@ def test_another_seed_gives_another_reply() -> None:
 
 
 def test_all_pinned_is_one_draft_without_asking_the_model() -> None:
-    def never(canvas: Sequence[int]) -> list[Guess]:
-        raise AssertionError(f"asked about {canvas}")
-
-    drafts = list(denoise(never, Plan(steps=8, canvas=3), MARKS, spell, [5, 6, END]))
+    unasked, model = rows()
+    drafts = list(denoise(unasked, Seed(0), Plan(steps=8, canvas=3), [5, 6, END]))
     assert [draft.text for draft in drafts] == ["5 6"]
     assert drafts[0].step == 1
+    assert not model.passes
+
+
+def test_a_reply_that_is_stopped_between_two_steps_is_dropped() -> None:
+    stopped, _ = rows()
+    writing = denoise(stopped, Seed(0), Plan(steps=4, canvas=12))
+    next(writing)
+    assert len(stopped) == 1
+    del writing
+    assert len(stopped) == 0
 
 
 def test_one_step_writes_the_whole_reply() -> None:
