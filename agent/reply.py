@@ -3,11 +3,13 @@
 Rule 1: a reply that fails the check is never spoken.
 Rule 2: a repair denoises only the failing spans and their neighbours; the rest is pinned.
 Rule 3: `source` tells the truth: `denoiser`, `fact` (the best-matching fact read out) or `unknown`.
+Rule 4: a deadline holds for reading, writing and repairs together; past it nothing is repaired.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +17,11 @@ from atonce.agent.events import DraftMade, Event, PromptRead, ReplyChecked
 from atonce.agent.knowledge import best_fact
 from atonce.agent.reply_check import Problem, Verdict, check
 from atonce.agent.worker import Worker
-from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache, Writer
+from atonce.config.errors import ReplyError
+from atonce.llm.editing import remasked
+from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
+
+logger = logging.getLogger(__name__)
 
 Source = Literal["denoiser", "fact", "unknown"]
 
@@ -50,6 +56,16 @@ class ReplyRules:
     """The honest sentence when nothing else may be said."""
 
 
+@dataclass(slots=True)
+class Progress:
+    """What writing a reply has taken so far."""
+
+    steps: int = 0
+    """Denoising steps, those of repairs included."""
+    repairs: int = 0
+    """How often a span was masked again."""
+
+
 class ReplyWriter:
     """Writes checked replies with one engine, on the engine's own thread."""
 
@@ -61,45 +77,66 @@ class ReplyWriter:
         self._rules = rules
         self._clock = clock
 
-    async def write(self, prompt: Prompt, emit: Callable[[Event], None]) -> Reply:
-        """The reply to a prompt; every step on the way is emitted."""
+    async def write(
+        self, prompt: Prompt, emit: Callable[[Event], None], *, deadline_s: float | None = None
+    ) -> Reply:
+        """The reply to a prompt; every step on the way is emitted.
+
+        deadline_s: when it has to stand, on the clock; None: no deadline but the plan's own.
+        """
+        plan = self._rules.plan
+        if deadline_s is not None:
+            plan = replace(plan, deadline_s=deadline_s)
+
         cache = await self._worker.run(lambda: self._writer.read(prompt))
         emit(PromptRead(self._clock(), cache.tokens))
+        progress = Progress()
 
-        steps = repair = 0
+        try:
+            draft = await self._settle(cache, prompt, plan, emit, progress)
+        except ReplyError as fault:
+            logger.warning("the reply came to nothing: %s", fault)
+            draft = None
+            verdict = Verdict((Problem("fault", 0, 0, str(fault)),))
+            emit(ReplyChecked(self._clock(), verdict, final=True))
+
+        if draft is not None:
+            return Reply(draft.text, "denoiser", progress.steps, progress.repairs, draft.forced)
+
+        reply = self._fallback(prompt)
+        return replace(reply, steps=progress.steps, repaired=progress.repairs)
+
+    async def _settle(
+        self,
+        cache: PromptCache,
+        prompt: Prompt,
+        plan: Plan,
+        emit: Callable[[Event], None],
+        progress: Progress,
+    ) -> Draft | None:
+        """The draft that passes the check; None where repairs or time ran out first."""
         given: Sequence[int | None] | None = None
 
         while True:
             draft: Draft | None = None
-            async for draft in self._denoise(cache, given):
-                emit(DraftMade(self._clock(), draft, repair))
-                steps += 1
+            async for draft in self._worker.iterate(self._writer.write(cache, plan, given=given)):
+                emit(DraftMade(self._clock(), draft, progress.repairs))
+                progress.steps += 1
 
             verdict = self._judge(draft.text if draft else "", prompt)
-            is_last = verdict.passes or repair >= self._rules.repairs or draft is None
-            emit(ReplyChecked(self._clock(), verdict, final=is_last))
+            is_over = plan.deadline_s is not None and self._clock() >= plan.deadline_s
+            is_last = verdict.passes or progress.repairs >= self._rules.repairs or is_over
+            emit(ReplyChecked(self._clock(), verdict, final=is_last or draft is None))
 
             if is_last or draft is None:
-                break
+                return draft if verdict.passes else None
 
-            repair += 1
-            given = pinned_outside(draft.cells, verdict.problems, margin=repair)
-
-        if draft is not None and verdict.passes:
-            return Reply(draft.text, "denoiser", steps, repair, forced=False)
-
-        return replace(self._fallback(prompt), steps=steps, repaired=repair)
-
-    def _denoise(
-        self, cache: PromptCache, given: Sequence[int | None] | None
-    ) -> AsyncIterator[Draft]:
-        plan = self._rules.plan
-
-        if given is not None:
+            progress.repairs += 1
+            spans = [(problem.start, problem.end) for problem in verdict.problems]
+            given = remasked(draft.cells, spans, margin=progress.repairs)
             # A repair writes few positions: as many steps as there are, at most K.
-            plan = replace(plan, steps=max(1, min(plan.steps, given.count(None))))
-
-        return self._worker.iterate(self._writer.write(cache, plan, given=given))
+            steps = max(1, min(self._rules.plan.steps, given.count(None)))
+            plan = replace(plan, steps=steps, canvas=len(given))
 
     def _judge(self, text: str, prompt: Prompt) -> Verdict:
         return check(text, prompt=prompt) if self._rules.is_checked else Verdict(())
@@ -111,29 +148,3 @@ class ReplyWriter:
             return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
 
         return Reply(match.text, "fact", 0, 0, forced=False)
-
-
-def pinned_outside(
-    cells: Sequence[Cell], problems: Sequence[Problem], *, margin: int
-) -> list[int | None]:
-    """Pin every cell but those in a failing span, its `margin` neighbours, and the end.
-
-    Spans are characters of the draft's text. The cells after the last word are masked again too, so
-    that a repair may be longer or shorter than what it replaces.
-    """
-    text = "".join(cell.text for cell in cells)
-    shift = len(text) - len(text.lstrip())  # the draft's text is stripped
-    failing: set[int] = set()
-    position = -shift
-    last_word = max((i for i, cell in enumerate(cells) if cell.text), default=-1)
-
-    for i, cell in enumerate(cells):
-        start, position = position, position + len(cell.text)
-
-        if any(start < problem.end and position > problem.start for problem in problems):
-            failing.update(range(i - margin, i + margin + 1))
-
-    if not failing:  # a fault without a place: everything is written anew
-        return [None] * len(cells)
-
-    return [None if i in failing or i > last_word else cell.token for i, cell in enumerate(cells)]
