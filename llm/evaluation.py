@@ -1,17 +1,22 @@
-"""How often a writer is right: turns of packs that nobody trains on, through the run-time path.
+"""How often a writer is right: turns of packs that nobody trains on, scored.
 
-The turns are drawn once with a fixed seed, and every prompt is read once for all numbers of steps.
-The list of facts that a turn rests on is used for scoring alone.
+The turns are drawn once with a fixed seed, the same for every way of writing. The list of facts
+that a turn rests on is used for scoring alone. Writing through the agent, with check, repair and
+fallbacks, is agent/trial.py; `write_all` is the writer alone, as training wants it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from random import Random
 
+from atonce.llm.clues import FIRST, OTHER, Clues
 from atonce.llm.corpus import Example, Pack, draw_example, draw_scene
+from atonce.llm.intervals import Hits
+from atonce.llm.lessons import UNKNOWN
 from atonce.llm.protocols import Plan, Writer
 from atonce.llm.ranking import rank
 from atonce.llm.scoring import Verdict, judge
@@ -24,23 +29,27 @@ class Shares:
     """One row of the table; shares are 0 to 1, of the turns that they are about."""
 
     grounded: float
-    """Grounded turns with every value that is demanded."""
+    """Grounded turns with every value that is demanded, in the writer's own words."""
     unknown: float
     """Unknown turns that were answered with "I don't know"."""
     talk: float
     """Small talk that was answered."""
+    agent_grounded: float
+    """Grounded turns with every value that is demanded, whoever wrote the reply."""
+    own: float
+    """Grounded turns whose reply the writer wrote; the rest came from a fallback."""
     invented: float
-    """Replies with a number that stands nowhere in the prompt."""
+    """Replies with a value that stands nowhere in the prompt."""
     wrong_value: float
-    """Grounded turns with a value of another fact and without the right one."""
+    """Grounded turns with a value of a fact that they do not rest on."""
     refused: float
     """Grounded turns that were answered with "I don't know"."""
     repetition: float
     """Replies with a stutter or a loop."""
     steps: float
-    """Denoising steps, mean."""
+    """Denoising steps, mean, repairs included."""
     ms: float
-    """Time of writing a reply, median, without reading the prompt."""
+    """Time of writing a reply alone, median, without reading the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +64,12 @@ class Written:
     """What is to be said of it."""
     steps: int
     """Denoising steps it took."""
-    ms: float
-    """How long they took."""
+    ms: float | None
+    """How long they took; None where that was not measured."""
+    source: str = "denoiser"
+    """Where the words come from."""
+    is_own: bool = True
+    """They are the writer's own, not a fallback's."""
 
 
 def draw_turns(packs: Sequence[Pack], count: int) -> list[Example]:
@@ -79,7 +92,7 @@ def draw_turns(packs: Sequence[Pack], count: int) -> list[Example]:
 def write_all(
     writer: Writer, examples: Sequence[Example], plans: Sequence[Plan]
 ) -> Iterator[tuple[Plan, Written]]:
-    """Every turn by every plan."""
+    """Every turn by every plan, without the check."""
     for example in examples:
         cache = writer.read(example.prompt)
         for plan in plans:
@@ -95,30 +108,109 @@ def best_fact(example: Example) -> Written:
     prompt = example.prompt
     scores = rank(prompt.question, prompt.facts, prompt.history)
     reply = prompt.facts[scores.index(max(scores))]
-    return Written(example, reply, judge(example, reply), 0, 0.0)
+    return Written(example, reply, judge(example, reply), 0, 0.0, "fact")
+
+
+def honest(example: Example) -> Written:
+    """The other one: the honest sentence, whatever was asked."""
+    return Written(example, UNKNOWN, judge(example, UNKNOWN), 0, 0.0, "unknown")
 
 
 def shares(written: Sequence[Written]) -> Shares:
     """The row of these replies."""
-    verdicts = [one.verdict for one in written]
-    kinds = {
-        kind: [v for v in verdicts if v.kind == kind] for kind in ("grounded", "unknown", "talk")
-    }
-    right = {kind: mean([v.is_right for v in of_kind]) for kind, of_kind in kinds.items()}
+    times = sorted(one.ms for one in written if one.ms is not None)
     return Shares(
-        **right,
-        invented=mean([v.is_invented for v in verdicts]),
-        wrong_value=mean([v.is_wrong_value for v in kinds["grounded"]]),
-        refused=mean([v.is_refused for v in kinds["grounded"]]),
-        repetition=mean([v.is_repeating for v in verdicts]),
+        **{name: share(hits(written, name)) for name in COUNTED},
         steps=mean([one.steps for one in written]),
-        ms=sorted(one.ms for one in written)[len(written) // 2] if written else 0.0,
+        ms=times[len(times) // 2] if times else 0.0,
     )
+
+
+COUNTED = (
+    "grounded",
+    "unknown",
+    "talk",
+    "agent_grounded",
+    "own",
+    "invented",
+    "wrong_value",
+    "refused",
+    "repetition",
+)
+"""The fields of `Shares` that are shares."""
+
+
+def hits(written: Sequence[Written], name: str) -> Hits:
+    """For one of COUNTED, every reply: whether it counts; None where it is not about it."""
+    return [_hit(one, name) for one in written]
+
+
+def _hit(one: Written, name: str) -> bool | None:
+    verdict = one.verdict
+    if ABOUT.get(name, verdict.kind) != verdict.kind:
+        return None
+
+    return {
+        "grounded": verdict.is_right and one.is_own,
+        "unknown": verdict.is_right,
+        "talk": verdict.is_right,
+        "agent_grounded": verdict.is_right,
+        "own": one.is_own,
+        "invented": verdict.is_invented,
+        "wrong_value": verdict.is_wrong_value,
+        "refused": verdict.is_refused,
+        "repetition": verdict.is_repeating,
+    }[name]
+
+
+ABOUT = {
+    "grounded": "grounded",
+    "unknown": "unknown",
+    "talk": "talk",
+    "agent_grounded": "grounded",
+    "own": "grounded",
+    "wrong_value": "grounded",
+    "refused": "grounded",
+}
+"""The kind of turn that a share is about; all turns where none stands here."""
+
+
+def sources(written: Sequence[Written]) -> Mapping[str, float]:
+    """How large a share each source has of the replies, the largest first."""
+    counts = Counter(one.source for one in written)
+    return {source: count / len(written) for source, count in counts.most_common()}
+
+
+def share(hits: Hits) -> float:
+    """Of those that it is about; 0 where there are none."""
+    return mean([hit for hit in hits if hit is not None])
 
 
 def mean(values: Sequence[float]) -> float:
     """0 where there are none."""
     return sum(values) / len(values) if values else 0.0
+
+
+def ranks_told(clues: Clues, facts: int) -> list[int]:
+    """For every fact the rank that a writer was told, from 0; 3 and more are all 3."""
+    starts = [i for i, offset in enumerate(clues.offsets) if offset == 1]
+    return [min(clues.kinds[start], OTHER) - FIRST for start in starts[:facts]]
+
+
+def ranks_by_words(example: Example) -> list[int]:
+    """The same by ranking.py, for writers that are told no ranks."""
+    prompt = example.prompt
+    scores = rank(prompt.question, prompt.facts, prompt.history)
+    order = sorted(range(len(scores)), key=lambda fact: (-scores[fact], fact))
+    return [min(order.index(fact), OTHER - FIRST) for fact in range(len(scores))]
+
+
+def found_within(ranks: Sequence[tuple[int, ...]], most: int) -> float:
+    """Share of grounded turns whose facts all have one of the first `most` ranks.
+
+    ranks: for every grounded turn those of the facts it rests on.
+    """
+    return mean([max(of_turn) < most for of_turn in ranks])
 
 
 def line(name: str, row: Shares) -> str:
@@ -130,5 +222,17 @@ def line(name: str, row: Shares) -> str:
 
 HEAD = f"{'':<22}" + "".join(
     f"{name:>7}"
-    for name in ("ground", "unkn", "talk", "invent", "wrong", "refuse", "repeat", "steps", "ms")
+    for name in (
+        "ground",
+        "unkn",
+        "talk",
+        "agent",
+        "own",
+        "invent",
+        "wrong",
+        "refuse",
+        "repeat",
+        "steps",
+        "ms",
+    )
 )

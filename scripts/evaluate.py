@@ -1,69 +1,302 @@
-"""Score the embedded writer on packs that nobody trains on.
+"""Score writers on packs that nobody trains on, through the run-time path.
 
-usage: scripts/evaluate [--packs DIR] [--turns N] [--steps K ...] [--writer FILE] [--json]
+usage: scripts/evaluate [--packs DIR] [--steps K ...] [--engine NAME] [--quick] [--json]
+                        [--card] [--picture FILE] [--replies] [--ranker-only]
+
+Every turn is told all facts of its place; the list of facts that it rests on is used for scoring
+alone. What was written is kept in the cache: a run that is stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
-from collections import defaultdict
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import card
+import score_table
+from score_table import Entry
 
-from atonce.config import models
-from atonce.llm.corpus import load_packs
+from atonce.agent.reply import ReplyRules
+from atonce.agent.trial import Trial, Way
+from atonce.agent.trial_log import TrialLog, state_name
+from atonce.agent.worker import Worker
+from atonce.config import models, registry
+from atonce.config.errors import AtonceError
+from atonce.config.load import defaults
+from atonce.config.schema import LlmSettings, Settings
+from atonce.llm.corpus import Example, load_packs
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
-from atonce.llm.evaluation import HEAD, Written, best_fact, draw_turns, line, shares, write_all
-from atonce.llm.protocols import Plan
+from atonce.llm.evaluation import best_fact, draw_turns, found_within, honest, ranks_by_words
+from atonce.llm.protocols import Plan, Writer
 
-DEV = Path(__file__).parents[1] / "corpus" / "dev"
+ROOT = Path(__file__).resolve().parents[1]
+DEV = ROOT / "corpus" / "dev"
+ALL_STEPS = (1, 2, 4, 6, 8, 12, 16, 32)
+QUICK_STEPS = (1, 2, 4, 8, 32)
+TURNS, QUICK_TURNS = 1000, 240
+# The rivals write token by token, ten times as slowly: they get every second or third turn.
+RIVAL_TURNS, QUICK_RIVAL_TURNS = 500, 80
+# Other canvases are for `atonce tune` alone: how much a shorter one costs.
+CANVASES, CANVAS_STEPS = (16, 24, 32, 48), (1, 2, 4, 8, 16)
+CANVAS_TURNS, QUICK_CANVAS_TURNS = 240, 80
+RIVALS = {"reader": "AR zero-shot (reader)", "twin": "AR fine-tuned (twin)"}
 
 
 def main() -> int:
-    """Write every turn with every K, and print the table."""
-    parser = argparse.ArgumentParser(description="Score the embedded writer.")
+    """Write what is missing, and print the table."""
+    args = arguments()
+    try:
+        return asyncio.run(evaluate(args))
+    except AtonceError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("evaluate: stopped; the same command goes on", file=sys.stderr)
+        return 130
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--packs", type=Path, default=DEV, metavar="DIR")
-    add("--turns", type=int, default=300, metavar="N")
-    add("--steps", type=int, nargs="+", default=[2, 4, 8, 16], metavar="K")
-    add("--canvas", type=int, default=32, metavar="N")
-    add("--rule", default="cosine")
-    add("--writer", type=Path, default=SHIPPED_WRITER, metavar="FILE")
-    add("--threads", type=int, default=0, metavar="N")
-    add("--replies", action="store_true", help="print every reply of the last K")
-    add("--json", action="store_true", help="one line, the last: the shares of every K")
+    add("--packs", type=Path, default=DEV, metavar="DIR", help="scenario packs (corpus/dev)")
+    add("--turns", type=int, metavar="N", help=f"{TURNS}; with --quick {QUICK_TURNS}")
+    add("--steps", type=int, nargs="+", metavar="K", help=f"{ALL_STEPS}; --quick {QUICK_STEPS}")
+    add("--engine", metavar="NAME", help="only this writer; default: embedded and its rivals")
+    add("--writer", type=Path, default=SHIPPED_WRITER, metavar="FILE", help="another tower")
+    add("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    add("--quick", action="store_true", help="fewer turns and rows: ten minutes instead of an hour")
+    add("--replies", action="store_true", help="print what is wrong in the main row")
+    add("--ranker-only", action="store_true", help="only: are the right facts ranked first?")
+    add("--card", action="store_true", help="write the scores into llm/embedded")
+    add("--picture", type=Path, metavar="FILE", help="draw quality against K and time (.svg, .png)")
+    add("--json", action="store_true", help="one line, the last: shares from 0 to 1")
     args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    args.turns = args.turns or (QUICK_TURNS if args.quick else TURNS)
+    args.steps = sorted(set(args.steps or (QUICK_STEPS if args.quick else ALL_STEPS)))
+    return args
 
-    cache = models.cache_folder() / "converted"
-    writer = EmbeddedWriter(models.folder("smollm2-135m"), cache, args.writer)
+
+async def evaluate(args: argparse.Namespace) -> int:
+    """The whole run."""
+    settings = defaults(args.overrides).settings
     examples = draw_turns(load_packs(args.packs), args.turns)
-    plans = [Plan(steps, args.canvas, args.rule) for steps in args.steps]
-    written: dict[str, list[Written]] = defaultdict(list)
-    for count, (plan, one) in enumerate(write_all(writer, examples, plans), 1):
-        written[f"K={plan.steps}"].append(one)
-        if args.replies and plan == plans[-1]:
-            mark = "right" if one.verdict.is_right else "WRONG"
-            print(f"{mark} {one.verdict.kind}: {one.example.prompt.question}\n      {one.reply}")
+    if args.ranker_only:
+        print(found_line(facts_found([gold_ranks(one) for one in examples]), "by words alone"))
+        return 0
 
-        if count % (20 * len(plans)) == 0:
-            print(f"{count // len(plans)} of {len(examples)} turns", file=sys.stderr, flush=True)
+    scores = Scores([], [0.0, 0.0, 0.0], {})
+    for engine in [args.engine] if args.engine else ["embedded", *RIVALS]:
+        try:
+            writer = make(engine, settings, args.writer)
+        except AtonceError as error:
+            if args.engine:
+                raise
 
-    written["best fact read out"] = [best_fact(example) for example in examples]
-    rows = {name: shares(of_name) for name, of_name in written.items()}
-    print(HEAD)
-    for name, row in rows.items():
-        print(line(name, row))
+            print(f"evaluate: {RIVALS.get(engine, engine)} is left out: {error}", file=sys.stderr)
+        else:
+            await add_engine(scores, engine, writer, examples, settings, args)
+
+    fixed = [
+        Entry("best fact read out, always", [best_fact(one) for one in examples], is_fixed=True),
+        Entry("honest sentence, always", [honest(one) for one in examples], is_fixed=True),
+    ]
+    report(args, settings, scores, fixed)
+    return 0
+
+
+@dataclass
+class Scores:
+    """What was written so far."""
+
+    entries: list[Entry]
+    """Rows of the table."""
+    found: list[float]
+    """Share of grounded turns whose facts are all among the first 1, 2, 3."""
+    by_canvas: dict[int, list[Entry]]
+    """Rows of other canvases."""
+
+
+async def add_engine(
+    scores: Scores,
+    engine: str,
+    writer: Writer,
+    examples: Sequence[Example],
+    settings: Settings,
+    args: argparse.Namespace,
+) -> None:
+    """Write every turn with one engine."""
+    is_rival, llm = engine in RIVALS, settings.llm
+    canvas = min(llm.canvas, writer.max_canvas)
+    steps = [llm.steps] if is_rival else args.steps
+    wanted = QUICK_RIVAL_TURNS if args.quick else RIVAL_TURNS
+    turns = thinned(examples, wanted) if is_rival else examples
+    ways = ways_of(llm, steps, canvas)
+    trial, rows = await write(engine, writer, settings, turns, ways, args.writer)
+    scores.entries += rows
+    if is_rival:
+        return
+
+    scores.found = facts_found([tuple(trial.log.ranks(one.prompt)) for one in turns])
+    scores.by_canvas[canvas] = rows
+    if args.card:
+        few = thinned(examples, QUICK_CANVAS_TURNS if args.quick else CANVAS_TURNS)
+        for other in CANVASES:
+            ways = [way for way in ways_of(llm, CANVAS_STEPS, other) if way.is_checked]
+            _, rows = await write(engine, writer, settings, few, ways, args.writer)
+            scores.by_canvas[other] = rows
+
+
+def make(engine: str, settings: Settings, writer: Path) -> Writer:
+    """The engine, loaded."""
+    llm = settings.llm.model_copy(update={"engine": engine})
+    models.ensure(registry.models("llm", llm), lambda text: print(text, file=sys.stderr))
+    if engine == "embedded" and writer != SHIPPED_WRITER:
+        cache = models.cache_folder() / "converted"
+        return EmbeddedWriter(models.folder("smollm2-135m"), cache, writer, threads=llm.threads)
+
+    made: Writer = registry.find("llm", engine).from_settings(llm)
+    return made
+
+
+def thinned(examples: Sequence[Example], wanted: int) -> Sequence[Example]:
+    """About as many turns, evenly."""
+    return examples[:: max(1, round(len(examples) / wanted))]
+
+
+async def write(
+    engine: str,
+    writer: Writer,
+    settings: Settings,
+    turns: Sequence[Example],
+    ways: Sequence[Way],
+    weights: Path,
+) -> tuple[Trial, list[Entry]]:
+    """All rows of one engine."""
+    log = TrialLog(log_path(engine, weights))
+    # A rival that writes from left to right cannot mend the middle of a reply.
+    repairs = settings.llm.repairs if engine not in RIVALS else 0
+    unknown = settings.agent.sentences.unknown
+    rules = ReplyRules(ways[0].plan, is_checked=True, repairs=repairs, unknown=unknown)
+    trial = Trial(writer, Worker("writing"), rules, log)
+    await trial.run(turns, ways, progress(engine, len(turns)))
+    return trial, [
+        Entry(
+            row_name(engine, way),
+            trial.scored(turns, way),
+            None if engine in RIVALS else way.plan.steps,
+            way.is_checked,
+        )
+        for way in ways
+    ]
+
+
+def ways_of(llm: LlmSettings, steps: Sequence[int], canvas: int) -> list[Way]:
+    """Every K, with the check and without."""
+    plans = [Plan(k, canvas, llm.rule, llm.threshold, llm.seed) for k in steps]
+    return [Way(plan, is_checked) for is_checked in (True, False) for plan in plans]
+
+
+def log_path(engine: str, writer: Path) -> Path:
+    """Where the replies of this engine, with these weights and this code, are kept."""
+    weights = sorted(SHIPPED_WRITER.parent.glob("*.safetensors"))
+    weights += [] if writer == SHIPPED_WRITER else [writer]
+    return models.cache_folder() / "evaluation" / f"{engine}-{state_name(weights)}.jsonl"
+
+
+def row_name(engine: str, way: Way) -> str:
+    """For a person."""
+    base = RIVALS.get(engine, f"K={way.plan.steps}")
+    return base if way.is_checked else f"{base}, as drafted"
+
+
+def progress(engine: str, turns: int) -> Callable[[int], None]:
+    """A line on standard error every ten seconds, with the time left."""
+    begun = shown = time.monotonic()
+    first: int | None = None
+
+    def tell(done: int) -> None:
+        nonlocal shown, first
+        first = done if first is None else first
+        now = time.monotonic()
+        if now - shown > 10 or done == turns:
+            left = (now - begun) / max(1, done - first) * (turns - done)
+            print(
+                f"{engine}: {done} of {turns} turns, {left:.0f} s left", file=sys.stderr, flush=True
+            )
+            shown = now
+
+    return tell
+
+
+def gold_ranks(example: Example) -> tuple[int, ...]:
+    """The ranks of the facts that a turn rests on, by words."""
+    every = ranks_by_words(example)
+    return tuple(every[fact] for fact in example.gold)
+
+
+def facts_found(ranks: Sequence[tuple[int, ...]]) -> list[float]:
+    """Share of grounded turns whose facts are all among the first 1, 2, 3; () is another turn."""
+    return [found_within([of for of in ranks if of], most) for most in (1, 2, 3)]
+
+
+def found_line(found: Sequence[float], how: str) -> str:
+    """For a person."""
+    shares = " / ".join(f"{100 * part:.1f}" for part in found)
+    return f"all facts that answer are among the first 1 / 2 / 3 ({how}): {shares} %"
+
+
+def main_row(entries: Sequence[Entry], settings: Settings) -> Entry:
+    """The row that counts: what is in the settings, else the last K, with the check."""
+    checked = [entry for entry in entries if entry.is_checked]
+    chosen = [entry for entry in checked if entry.steps == settings.llm.steps]
+    ours = [entry for entry in checked if entry.steps is not None]
+    return (chosen or ours[-1:] or checked)[0]
+
+
+def report(
+    args: argparse.Namespace, settings: Settings, scores: Scores, fixed: Sequence[Entry]
+) -> None:
+    """Everything that is printed and drawn."""
+    main_entry = main_row(scores.entries, settings)
+    rows = [*scores.entries, *fixed]
+    if args.replies:
+        print_wrong(main_entry)
+
+    print(score_table.summary(main_entry.written))
+    print(f"canvas {settings.llm.canvas}, rule {settings.llm.rule}")
+    print("\n".join(score_table.text_table(rows)))
+    print("\n".join(score_table.comparisons(main_entry, card.rivals(main_entry, rows))))
+    print(found_line(scores.found, "as the writer was told"))
+    print("\n".join(score_table.kinds_table(main_entry)))
+    if args.picture:
+        from score_picture import draw
+
+        ours = [entry for entry in scores.entries if entry.steps is not None]
+        rivals = [entry for entry in scores.entries if entry.steps is None and entry.is_checked]
+        draw(args.picture, ours, [*rivals, fixed[0]])
+
+    if args.card:
+        command = f"scripts/evaluate{' --quick' if args.quick else ''}"
+        card.write_card(main_entry, rows, scores.found, settings.llm, command)
+        card.write_quality(scores.by_canvas, settings.llm)
 
     if args.json:
-        print(json.dumps({name: asdict(row) for name, row in rows.items()}))
+        print(json.dumps(score_table.as_json(main_entry, rows, scores.found)))
 
-    return 0
+
+def print_wrong(entry: Entry) -> None:
+    """What is wrong, or was not its own."""
+    for one in entry.written:
+        if not (one.verdict.is_right and one.is_own):
+            print(f"{one.verdict.kind} {one.example.key}, {one.source}")
+            print(f"  > {one.example.prompt.question}\n  < {one.reply}")
 
 
 if __name__ == "__main__":
