@@ -107,6 +107,12 @@ async def _ask(question: Question, settings: Settings, out: Path, screen: Screen
     answer = await pipeline.answer(asked, settings, loaded, emit=emit, clock=_clock)
     timeline.mark("done", at_s=_clock())
 
+    if answer.reply is not None and answer.audio is None:
+        raise AudioError(
+            f"the reply {answer.reply.text!r} holds nothing that can be spoken, so no sound was "
+            "written: ask again in other words, or set agent.check to true"
+        )
+
     if answer.reply is None or answer.audio is None:
         raise AudioError(
             f"no words were heard in {question.file or '--text'}: "

@@ -62,4 +62,14 @@ class ChunkSpoken:
     """Length of the piece."""
 
 
-Event = QuestionHeard | PromptRead | DraftMade | ReplyChecked | ChunkSpoken
+@dataclass(frozen=True, slots=True)
+class NothingToSay:
+    """The reply is written but holds nothing that can be spoken; no sound will follow."""
+
+    at_s: float
+    """Seconds on the session's clock."""
+    text: str
+    """The reply as written."""
+
+
+Event = QuestionHeard | PromptRead | DraftMade | ReplyChecked | ChunkSpoken | NothingToSay

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from atonce.agent.engines import Engines
-from atonce.agent.events import ChunkSpoken, Event, QuestionHeard
+from atonce.agent.events import ChunkSpoken, Event, NothingToSay, QuestionHeard
 from atonce.agent.knowledge import build_prompt
 from atonce.agent.reply import Reply, ReplyRules, ReplyWriter
 from atonce.config.schema import Settings
@@ -15,7 +15,7 @@ from atonce.llm.protocols import Exchange, Plan
 from atonce.speech.audio_file import join
 from atonce.speech.chunker import chunks
 from atonce.speech.protocols import Audio, Synthesizer
-from atonce.speech.spoken import speakable
+from atonce.speech.spoken import speak
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Answer:
     reply: Reply | None
     """The settled reply; None when nothing was heard."""
     audio: Audio | None
-    """Its sound; None when nothing was heard."""
+    """Its sound; None when nothing was heard, or the reply holds nothing that can be spoken."""
 
 
 def ignore(event: Event) -> None:
@@ -60,6 +60,10 @@ async def answer(
         emit(ChunkSpoken(clock(), piece.seconds))
         pieces.append(piece)
 
+    if not pieces:
+        emit(NothingToSay(clock(), reply.text))
+        return Answer(heard, reply, None)
+
     return Answer(heard, reply, join(pieces))
 
 
@@ -74,8 +78,8 @@ async def _hear(audio: Audio, engines: Engines) -> str:
 
 
 def _sound(text: str, synthesizer: Synthesizer) -> Iterator[Audio]:
-    for chunk in chunks(text):
-        yield from synthesizer.synthesize(speakable(chunk))
+    for chunk in chunks(speak(text)):
+        yield from synthesizer.synthesize(chunk.text)
 
 
 def _rules(settings: Settings) -> ReplyRules:

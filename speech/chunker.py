@@ -1,73 +1,121 @@
-"""A reply cut into chunks, each given to the synthesizer at once. Pure.
+"""A spoken reply cut into chunks, each given to the synthesizer at once. Pure.
 
-Rule 1. No chunk ends inside a word, a number, an abbreviation or an address.
-Rule 2. The first chunk is short, so that the first sound is early; later ones are whole sentences.
-Rule 3. Together the chunks are the whole text, and none is without words.
+Rule 1. A chunk ends where a sentence ends; where that is too far, at a clause; where there is none,
+        between two words. Never inside a word or a value (a number, a time, an address).
+Rule 2. The first chunk is short, so that the first sound is early; each may be longer than the one
+        before, as far as the sound so far covers the making of the next.
+Rule 3. Together the chunks are the whole reply, written and spoken; each has something to say.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from atonce.speech.spoken import Spoken, SpokenWord
 
 FIRST_CHARACTERS = 60
-"""A first sentence longer than this is cut at a clause: Piper needs about 5 ms a character."""
+"""The most in the first chunk: about four seconds of speech."""
+MOST_CHARACTERS = 200
+"""The most in a chunk: a longer one is not heard as one sentence."""
+GROWTH = 3
+"""A chunk has at most so many times the characters of all before it: on a busy machine Piper makes
+sound five times as fast as it is heard, so the next chunk is there in time."""
 SHORTEST_CLAUSE_WORDS = 3
 """A clause of fewer words sounds torn off."""
-
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'’”)]*\s+(?=[\"'‘“(]?[A-Z0-9])")
-_CLAUSE_END = re.compile(r"(?<=[,;:–—])\s+")
-_ABBREVIATION = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|St|Prof|vs|approx|Ave|Rd|[A-Z])|\b[ei]\.[eg])\.$")
-_NUMBER_SIGN = re.compile(r"\b[Nn]o\.$")
-"""An abbreviation only before a number: "No. It is closed." are two sentences."""
-
-
-def chunks(text: str) -> Iterator[str]:
-    """The chunks of a reply, in order."""
-    for number, sentence in enumerate(sentences(text)):
-        if number == 0:
-            yield from _early(sentence)
-        else:
-            yield sentence
+_SENTENCE_ENDS = (".", "!", "?")
+_CLAUSE_ENDS = (",", ";", ":")
+_CLOSING = "'’”\""
+# Before these words a speaker can draw breath.
+_OPENERS = {
+    *("and", "but", "or", "so", "because", "which", "who", "that", "when", "where", "while", "if"),
+    *("although", "though", "until", "since", "for", "from", "with", "without", "in", "on", "at"),
+    *("to", "of", "by", "into", "between"),
+}
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text; what holds no letter or digit goes with the one before."""
-    found: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a reply, with its place in it."""
 
-    for piece in _SENTENCE_END.split(" ".join(text.split())):
-        if found and (_is_unfinished(found[-1], piece) or not _has_words(piece)):
-            found[-1] += " " + piece
-        elif _has_words(piece):
-            found.append(piece)
+    words: tuple[SpokenWord, ...]
+    """Its spoken words; their places are those in the whole written reply."""
+    first_word: int
+    """How many spoken words of the reply come before it."""
+    start: int
+    """First of the reply's written characters that belong to it."""
+    end: int
+    """One past the last of them; the next chunk starts here."""
+    ends_sentence: bool
+    """Whether a sentence ends with it, so that the voice may rest a little."""
 
-    return found
-
-
-def _early(sentence: str) -> Iterator[str]:
-    """A first sentence, its first clause apart when the whole is long."""
-    if len(sentence) <= FIRST_CHARACTERS:
-        yield sentence
-        return
-
-    for cut in _CLAUSE_END.finditer(sentence):
-        clause, rest = sentence[: cut.start()], sentence[cut.end() :]
-
-        if min(len(clause.split()), len(rest.split())) >= SHORTEST_CLAUSE_WORDS:
-            yield clause
-            yield rest
-            return
-
-    yield sentence
+    @property
+    def text(self) -> str:
+        """What is given to the synthesizer."""
+        return " ".join(word.text for word in self.words)
 
 
-def _is_unfinished(before: str, after: str) -> bool:
-    """The dot between the two is an abbreviation's."""
-    if _NUMBER_SIGN.search(before):
-        return after[0].isdigit()
+def chunks(spoken: Spoken) -> Iterator[Chunk]:
+    """The chunks of a reply, in order; none when it holds nothing to say."""
+    words = spoken.words
+    first = said = start = 0
 
-    return bool(_ABBREVIATION.search(before))
+    while first < len(words):
+        stop = first + _length(words[first:], limit=_limit(said))
+        end = len(spoken.written) if stop == len(words) else words[stop].start
+        piece = words[first:stop]
+        is_end = stop == len(words) or _ends(piece[-1], _SENTENCE_ENDS)
+        yield Chunk(piece, first, start, end, is_end)
+        said += _characters(piece)
+        first, start = stop, end
 
 
-def _has_words(text: str) -> bool:
-    return any(character.isalnum() for character in text)
+def _limit(said: int) -> int:
+    """The most characters of the next chunk, when so many were said before it."""
+    return min(MOST_CHARACTERS, max(FIRST_CHARACTERS, GROWTH * said))
+
+
+def _length(words: Sequence[SpokenWord], *, limit: int) -> int:
+    """How many of the words make the next chunk."""
+    sentence = next(
+        (stop for stop, word in enumerate(words, 1) if _ends(word, _SENTENCE_ENDS)), len(words)
+    )
+
+    if _characters(words[:sentence]) <= limit:
+        return sentence
+
+    cuts = [cut for cut in range(1, sentence) if _is_between(words[cut - 1], words[cut])]
+    fitting = [cut for cut in cuts if _characters(words[:cut]) <= limit]
+
+    for is_good in (_is_clause, _is_breath):
+        good = [cut for cut in fitting if is_good(words, cut, sentence)]
+
+        if good:
+            return good[-1]
+
+    return (fitting[-1:] or cuts[:1] or [sentence])[0]
+
+
+def _is_clause(words: Sequence[SpokenWord], cut: int, sentence: int) -> bool:
+    return _ends(words[cut - 1], _CLAUSE_ENDS) and _are_long(cut, sentence)
+
+
+def _is_breath(words: Sequence[SpokenWord], cut: int, sentence: int) -> bool:
+    return words[cut].text.lower() in _OPENERS and _are_long(cut, sentence)
+
+
+def _are_long(cut: int, sentence: int) -> bool:
+    return min(cut, sentence - cut) >= SHORTEST_CLAUSE_WORDS
+
+
+def _is_between(one: SpokenWord, other: SpokenWord) -> bool:
+    """No value is torn: the two words stand for different characters, and neither leads on."""
+    return one.end <= other.start and not one.is_tied
+
+
+def _ends(word: SpokenWord, marks: tuple[str, ...]) -> bool:
+    return word.text.rstrip(_CLOSING).endswith(marks)
+
+
+def _characters(words: Sequence[SpokenWord]) -> int:
+    return len(" ".join(word.text for word in words))

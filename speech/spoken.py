@@ -1,123 +1,197 @@
-"""Written text → text that the voice says as a host would. Pure.
+"""Written text → what a good host says, and a map that joins the two. Pure.
 
-Only what Piper says wrongly is rewritten (each was spoken, transcribed back and compared): money,
-round minutes, ranges, phone numbers, days in digits, titles, markup. Plain numbers, dates, times
-such as 9:30 am and addresses it says well by itself.
+Rule 1. The screen shows what is written, the voice says what is spoken: numbers in words, marks by
+        their names or not at all.
+Rule 2. Every spoken word knows the written characters it stands for; together they never go back.
+Rule 3. In what is spoken, a full stop ends a sentence and nothing else.
+Rule 4. Plain words stay as they are, and no text is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-_CURRENCIES = {"$": ("dollar", "cent"), "£": ("pound", "penny"), "€": ("euro", "cent")}
-_PLURALS = {"penny": "pence"}
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
+from atonce.speech.sentences import sentence_ends
+from atonce.speech.spoken_codes import ADDRESSES, CODES, DOORS, PHONES, VERSIONS
+from atonce.speech.spoken_markup import plain
+from atonce.speech.spoken_names import LEFTOVERS, NAMES, SIGNS
+from atonce.speech.spoken_rules import Piece, pieces
+from atonce.speech.spoken_times import CLOCK, DATES, WEEKDAYS, YEARS
+from atonce.speech.spoken_values import MEASURES, MONEY, PLAIN, RANGES, SUMS
+
+RULES = (
+    *LEFTOVERS,
+    *ADDRESSES,
+    *DATES,
+    *VERSIONS,
+    *SUMS,
+    *PHONES,
+    *DOORS,
+    *MONEY,
+    *CLOCK,
+    *MEASURES,
+    *YEARS,
+    *CODES,
+    *PLAIN,
+    *WEEKDAYS,
+    *RANGES,
+    *NAMES,
+    *SIGNS,
 )
-_TITLES = {"Dr": "Doctor", "Mr": "Mister", "Mrs": "Missus", "St": "Saint", "Prof": "Professor"}
+_PRIVATE = re.compile("[\ue000\ue001]")
+_MARKS_BEFORE = re.compile(r"^[,;:.!?]+(?=\w)")
+_DOUBLED = re.compile(r"[,;:]+(?=[.,;:!?])|(?<=[,;:.!?])[,;:]+")
 
 
-def speakable(text: str) -> str:
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """One word that the voice says."""
+
+    text: str
+    """The word, punctuation behind it included."""
+    start: int
+    """First of the written characters it stands for."""
+    end: int
+    """One past the last of them."""
+    is_tied: bool = False
+    """Whether it goes on with the next word: a digit of a phone number, a title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A text as it is said, and what each spoken word stands for."""
+
+    written: str
+    """The text as the screen shows it."""
+    words: tuple[SpokenWord, ...]
+    """What is said, word by word. Several words may stand for the same characters ($14.50)."""
+
+    @property
+    def text(self) -> str:
+        """What is given to the synthesizer."""
+        return " ".join(word.text for word in self.words)
+
+
+def speak(written: str) -> Spoken:
+    """The text as a good host says it."""
+    shown = plain(_PRIVATE.sub(" ", written))
+    ends = sentence_ends(shown.text, shown.ends)
+    words: list[SpokenWord] = []
+
+    for start, end in pairwise((0, *ends)):
+        sentence = _sentence(shown.text[start:end], start, is_last=end == ends[-1])
+        words += sentence
+
+    return Spoken(written, tuple(_written(word, shown.places) for word in words))
+
+
+def speakable(written: str) -> str:
     """The text as it is given to the synthesizer."""
-    for pattern, spoken in _RULES:
-        text = pattern.sub(spoken, text)
-
-    return " ".join(text.split())
+    return speak(written).text
 
 
-def _money(match: re.Match[str]) -> str:
-    """$14.50 → 14 dollars 50; $0.75 → 75 cents; $3 million → 3 million dollars."""
-    whole, cents, scale = match["whole"].replace(",", ""), match["cents"], match["scale"]
-    unit, small = _CURRENCIES[match["sign"]]
+def written_until(spoken: Spoken, words_heard: int) -> str:
+    """What of the written text was heard, when so many of the spoken words were.
 
-    if scale:
-        number = f"{whole}.{cents}" if cents else whole
-        return f"{number} {scale} {unit}s"
+    A value that was heard in part ("fourteen dollars" of $14.50) counts as not heard.
+    """
+    count = min(max(words_heard, 0), len(spoken.words))
 
-    if not cents or cents == "00":
-        return f"{whole} {_counted(unit, int(whole))}"
+    if count == len(spoken.words):
+        return spoken.written
 
-    if int(whole) == 0:
-        return f"{int(cents)} {_counted(small, int(cents))}"
+    while count and spoken.words[count - 1].end > spoken.words[count].start:
+        count -= 1
 
-    return f"{whole} {_counted(unit, int(whole))} {int(cents)}"
+    if not count:
+        return ""
 
+    end, stop = spoken.words[count - 1].end, spoken.words[count].start
 
-def _counted(unit: str, number: int) -> str:
-    return unit if number == 1 else _PLURALS.get(unit, unit + "s")
+    while end < stop and not spoken.written[end].isspace():
+        end += 1
 
-
-def _clock(match: re.Match[str]) -> str:
-    """9:05 → 9 oh 5; 9:00 am → 9 am; 17:00 → 17 hundred is said as 17 o'clock."""
-    hour, minute, half = int(match["hour"]), match["minute"], match["half"] or ""
-
-    if minute == "00":
-        return f"{hour}{half}" if half else f"{hour} o'clock"
-
-    return f"{hour} oh {minute[1]}{half}"
+    return spoken.written[:end]
 
 
-def _digits(match: re.Match[str]) -> str:
-    """555 0142 → 5 5 5, 0 1 4 2: digit by digit, a short pause between the groups."""
-    return ", ".join(" ".join(group) for group in re.findall(r"\d+", match[0]))
+def _sentence(text: str, offset: int, *, is_last: bool) -> list[SpokenWord]:
+    """The words of one sentence; `offset` is where it starts in the plain text."""
+    words = _without_stray_marks(list(_words(text)))
+    words = [replace(word, text=_bare(word.text)) for word in words[:-1]] + words[-1:]
+
+    if words and not is_last:
+        words[-1] = replace(words[-1], text=_ended(words[-1].text))
+
+    return [replace(word, start=word.start + offset, end=word.end + offset) for word in words]
 
 
-def _day(match: re.Match[str]) -> str:
-    """2027-03-01 → March 1, 2027."""
-    year, month, day = match.groups()
-    return f"{_MONTHS[int(month) - 1]} {int(day)}, {year}"
+def _words(text: str) -> Iterator[SpokenWord]:
+    """Everything between blanks, once the rules have spoken."""
+    letters: list[str] = []
+    first = last = Piece(0, 0, "")
+
+    for character, piece in _characters(text, pieces(text, RULES)):
+        if not character.isspace():
+            first = first if letters else piece
+            last = piece
+            letters.append(character)
+        elif letters:
+            yield SpokenWord("".join(letters), first.start, last.end, last.is_tied)
+            letters = []
+
+    if letters:
+        yield SpokenWord("".join(letters), first.start, last.end)
 
 
-_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str] | str], ...] = (
-    # Markup that should not be there: **bold**, `code`, # heading, [text](address).
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"(\*\*|__|`+)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
-    (re.compile(r"(?m)^\s*(?:#{1,6}|[-*•])\s+"), ""),
-    # A day as computers write it, before its hyphens are taken for ranges.
-    (re.compile(r"(?<![\d-])(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?![\d-])"), _day),
-    # A phone number ends in four digits. Two groups of four with a hyphen are years or pages.
-    (
-        re.compile(
-            r"(?<![\d$£€.,-])"
-            r"(?:\+\d{1,3}[ -](?:\d{2,4}[ -]){1,3}|(?:\d{1,2}[ -])?(?:\d{3,4}[ -]){2}"
-            r"|\d{3}[ -]|\d{4} )\d{4}(?![\d-]|[.,]\d)"
-        ),
-        _digits,
-    ),
-    # Ranges: 9-5, 4–6, Monday–Friday.
-    (re.compile(r"(?<=\d)\s?[-–]\s?(?=[$£€]?\d)"), " to "),
-    (re.compile(r"(?<=\w)\s?–\s?(?=\w)"), " to "),
-    # Money; "$10-$12" and "$10 to $12" are two amounts.
-    (
-        re.compile(
-            r"(?P<sign>[$£€])(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<cents>\d{2}|\d(?=\s*[mb]illion)))?"
-            r"(?:\s*(?P<scale>thousand|million|billion))?(?!\d)"
-        ),
-        _money,
-    ),
-    # $5/person; 24/7.
-    (re.compile(r"(?<=[a-z\d])/(?=(?:person|adult|child|hour|day|week|month|year)\b)"), " per "),
-    (re.compile(r"\b24/7\b"), "24 7"),
-    # Times that Piper reads as 905 or 900.
-    (
-        re.compile(
-            r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>0\d)(?P<half>\s*[ap]\.?m\b\.?)?(?!\d)",
-            re.IGNORECASE,
-        ),
-        _clock,
-    ),
-    (
-        re.compile(r"\bDr\.?(?=\s[A-Z])|\b(?:Mr|Mrs|St|Prof)\.(?=\s[A-Z])"),
-        lambda match: _TITLES[match[0].rstrip(".")],
-    ),
-    (re.compile(r"\b[Nn]o\.\s?(?=\d)"), "number "),
-    (re.compile(r"#(?=\d)"), "number "),
-    (re.compile(r"~\s?(?=[$£€]?\d)"), "about "),
-    (re.compile(r"\be\.g\.,?"), "for example"),
-    (re.compile(r"\bi\.e\.,?"), "that is"),
-    (re.compile(r"\s&\s"), " and "),
-    # Pictures are not said.
-    (re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f]"), " "),
-)
+def _characters(text: str, said: Sequence[Piece]) -> Iterator[tuple[str, Piece]]:
+    """Every character that is said, and the stretch of the text it stands for."""
+    place = 0
+
+    for piece in (*said, Piece(len(text), len(text), "")):
+        for index in range(place, piece.start):
+            yield text[index], Piece(index, index + 1, text[index])
+
+        for character in piece.text:
+            yield character, piece
+
+        place = piece.end
+
+
+def _without_stray_marks(words: list[SpokenWord]) -> list[SpokenWord]:
+    """Marks that stand alone go to the word before them, or away."""
+    kept: list[SpokenWord] = []
+
+    for word in words:
+        text = _DOUBLED.sub("", word.text)
+        marks = _MARKS_BEFORE.match(text)
+
+        if marks or not any(character.isalnum() for character in text):
+            mark = (marks[0] if marks else text)[:1]
+
+            if kept and mark in ".,;:!?" and kept[-1].text[-1] not in ".,;:!?":
+                kept[-1] = replace(kept[-1], text=kept[-1].text + mark)
+
+            text = text[marks.end() :] if marks else ""
+
+        if text:
+            kept.append(replace(word, text=text))
+
+    return kept
+
+
+def _bare(word: str) -> str:
+    """A word inside a sentence: its full stop is an abbreviation's."""
+    return word.rstrip(".") or word
+
+
+def _ended(word: str) -> str:
+    """The last word of a sentence that is not the last."""
+    bare = word.rstrip(",;:")
+    return bare if bare.rstrip("'")[-1:] in (".", "!", "?") else bare + "."
+
+
+def _written(word: SpokenWord, places: Sequence[int]) -> SpokenWord:
+    return replace(word, start=places[word.start], end=places[word.end - 1] + 1)
