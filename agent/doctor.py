@@ -27,6 +27,12 @@ PACKAGES = {
     "numpy": "numpy",
     "faster-whisper": "faster_whisper",
     "piper-tts": "piper",
+    "streaming-vits": "streaming_vits",
+    "onnx": "onnx",
+    "hibari-tts": "hibari",
+    "markdown-it-py": "markdown_it",
+    "sentencex": "sentencex",
+    "unicode-rbnf": "unicode_rbnf",
     "sounddevice": "sounddevice",
     "soundfile": "soundfile",
     "soxr": "soxr",
@@ -201,7 +207,7 @@ def own_files(settings: Settings) -> Iterator[Finding]:
     if settings.transcriber.engine == "whisper" and model not in MODELS:
         yield _own_model(Path(model).expanduser())
 
-    if settings.synthesizer.engine == "piper" and voice not in MODELS:
+    if settings.synthesizer.engine in ("piper", "piper-whole") and voice not in MODELS:
         yield _own_voice(Path(voice).expanduser())
 
 
