@@ -13,9 +13,9 @@ import sentencex
 
 from atonce.speech.spoken_names import OPEN_ABBREVIATION
 
-_MORE_ENDS = re.compile(r"(?:\bNo\.|[!?][\"')\]”’]*|\.[\"')\]”’]+)\s+(?=[\"'(“‘]?[A-Z])")
+_MORE_ENDS = re.compile(r"(?:\bNo\.|[!?…][\"')\]”’]*|\.[\"')\]”’]+)\s+(?=[\"'(“‘]?[A-Z])")
 _GOES_ON = re.compile(r"[ap]\.m\.\s+(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b", re.I)
-_ALIKE = str.maketrans("“”„’‘…–—", '"""\'\'.--')
+_ALIKE = str.maketrans("“”„’‘–—", '"""\'\'--')
 _NO_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
@@ -27,7 +27,7 @@ def sentence_ends(text: str, ends: Collection[int] = ()) -> tuple[int, ...]:
     # The finder counts bytes and stumbles over rare blanks: it is shown a text as long in ASCII.
     alike = _NO_ASCII.sub(_ascii, text.translate(_ALIKE))
     found = {int(one["end_index"]) for one in sentencex.get_sentence_boundaries("en", alike)}
-    found |= {match.end() for match in _MORE_ENDS.finditer(alike)}
+    found |= {match.end() for match in _MORE_ENDS.finditer(text)}
     found = {end for end in found if not _is_inside(alike, end)}
     return tuple(sorted({end for end in (*found, *ends) if 0 < end < len(text)} | {len(text)}))
 

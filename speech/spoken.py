@@ -26,9 +26,9 @@ RULES = (
     *LEFTOVERS,
     *ADDRESSES,
     *DATES,
+    *PHONES,
     *VERSIONS,
     *SUMS,
-    *PHONES,
     *DOORS,
     *MONEY,
     *CLOCK,
@@ -189,8 +189,8 @@ def _bare(word: str) -> str:
 
 def _ended(word: str) -> str:
     """The last word of a sentence that is not the last."""
-    bare = word.rstrip(",;:")
-    return bare if bare.rstrip("'")[-1:] in (".", "!", "?") else bare + "."
+    bare = word.rstrip(",;")
+    return bare if bare.rstrip("'")[-1:] in (".", "!", "?", ":") else bare + "."
 
 
 def _written(word: SpokenWord, places: Sequence[int]) -> SpokenWord:

@@ -78,12 +78,16 @@ def _door(match: re.Match[str]) -> list[Piece]:
     return [Piece(*match.span("door"), of_a_door(match["door"]))]
 
 
-def _code(match: re.Match[str]) -> str | None:
+def _code(match: re.Match[str]) -> str:
     """B27 → B twenty-seven; B304 → B three oh four; X7K9 → X seven K nine."""
-    text = match[0]
-    runs = re.findall(r"[A-Za-z]+|\d+", text)
+    return _mixed(match[0])
+
+
+def _mixed(text: str) -> str:
+    """Letters and digits in turn, the hyphens between them left out."""
+    runs = re.findall(r"[^\W\d_]+|\d+", text)
     said = " ".join(_run(run, is_long=len(runs) > 2) for run in runs)
-    return said.replace("A ", "A-") if runs[0][:1].isalpha() else said
+    return said.replace("A ", "A-") if runs[:1] == ["A"] or len(runs) > 2 else said
 
 
 def _run(run: str, *, is_long: bool) -> str:
@@ -124,8 +128,9 @@ def _version(match: re.Match[str]) -> str:
 
 def _identifier(match: re.Match[str]) -> str:
     """my_file_name → my file name; __init__ → init; room_12 → room twelve."""
-    parts = match[0].split("_")
-    return " ".join(of_a_door(part) if part.isdecimal() else part for part in parts)
+    return " ".join(
+        _mixed(part) if re.search(r"\d", part) else part for part in match[0].split("_")
+    )
 
 
 ADDRESSES: tuple[Rule, ...] = (

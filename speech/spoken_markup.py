@@ -23,6 +23,7 @@ _MARKUP = re.compile(r"[*_`~\[\]|\\\n\r]|&\w|^\s*(?:[-+>#]|\d+[.)])\s", re.M)
 _TIMES = re.compile(r"(?<=[\d)])(\s*)\*(\s*)(?=[\d(])")
 _POWER = re.compile(r"(?<=\d)\*\*(?=\d)")
 _ADDRESS = re.compile(r"\](?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^\]]*\])")
+_NEXT_CELL = re.compile(r"[\s|]*")
 _OPEN_END = re.compile(r"[^\s.,;:!?…-]$")
 
 
@@ -46,7 +47,9 @@ def plain(written: str) -> Plain:
     source = written.replace("\r\n", " \n").replace("\r", "\n").replace("\0", " ")
     source = _POWER.sub("^ ", _TIMES.sub(r"\1×\2", source))
     tokens = _parser().parse(source)
-    reading = _Reading(source, is_list=sum(map(_is_numbered, tokens)) > 1)
+    has_rows = any(token.type == "td_open" for token in tokens)
+    is_list = sum(map(_is_numbered, tokens)) > 1
+    reading = _Reading(source, has_rows=has_rows, is_list=is_list)
 
     for token in tokens:
         reading.read(token)
@@ -79,25 +82,67 @@ class _Reading:
     """Where in the source the next word is looked for."""
     struck: int = 0
     """Depth of what is struck out."""
+    has_rows: bool = False
+    """The table has more than its heads."""
+    heads: list[str] = field(default_factory=list)
+    """What stands above the columns of the table."""
+    column: int = 0
+    """Of the table's row."""
+    head: str = ""
+    """What is said before the next cell."""
+    is_head: bool = False
+    """Inside a cell of the table's first row."""
     is_list: bool = False
     """Several numbered items: "1. Go left" is one of them, and no sentence "1."."""
 
     def read(self, token: Token) -> None:
         """One block token, in the order of the text."""
         match token.type:
+            case "inline" if self.is_head:
+                self.heads.append("".join(child.content for child in token.children or ()))
+                self.cursor = max(self.cursor, self.source.find(token.content, self.cursor))
+                self.is_head = False
             case "inline":
+                self._say_head(is_empty=not token.content)
+
                 for child in token.children or ():
                     self._read_inline(child)
             case "list_item_open" if token.info:
                 self._say(f"{token.info}{',' if self.is_list else '.'} ")
             case "fence":
                 self._read_code(token)
-            case "td_close" | "th_close":
-                self._pause()
+            case "table_open" | "th_open" | "th_close" | "tr_open" | "td_open" | "td_close":
+                self._read_table(token)
             case "paragraph_close" | "heading_close" | "tr_close":
                 self._end()
             case _:
                 pass
+
+    def _read_table(self, token: Token) -> None:
+        """The heads are said in every row, where two columns do not explain themselves."""
+        match token.type:
+            case "table_open":
+                self.heads = []
+            case "th_open":
+                self.is_head = self.has_rows
+            case "tr_open":
+                self.column = 0
+            case "td_open":
+                is_needed = 0 < self.column < len(self.heads) and len(self.heads) > 2
+                self.head = self.heads[self.column] if is_needed else ""
+                self.column += 1
+            case _:
+                self._pause()
+
+    def _say_head(self, *, is_empty: bool) -> None:
+        """The head of the cell's column, at the cell's place."""
+        if self.head and not is_empty:
+            place = _NEXT_CELL.match(self.source, self.cursor)
+
+            for character in f"{self.head} ":
+                self._add(character, place.end() if place else self.cursor)
+
+        self.head = ""
 
     def _read_inline(self, token: Token) -> None:
         match token.type:
@@ -139,10 +184,13 @@ class _Reading:
 
     def _pause(self) -> None:
         """A comma, where no mark stands and something was said."""
-        if self.text and _OPEN_END.search(self.text[-1]):
+        if not self.text:
+            return
+
+        if _OPEN_END.search(self.text[-1]):
             self._add(",", self.places[-1])
 
-        self._add(" ", self.places[-1] if self.places else 0)
+        self._add(" ", self.places[-1])
 
     def _break(self) -> None:
         """A new line: a pause where a new sentence or item seems to begin."""
@@ -158,8 +206,9 @@ class _Reading:
             self.text.pop()
             self.places.pop()
 
-        self._add(" ", self.places[-1] if self.places else 0)
-        self.ends.append(len(self.text))
+        if self.text:
+            self._add(" ", self.places[-1])
+            self.ends.append(len(self.text))
 
     def _read_code(self, token: Token) -> None:
         lines = token.content.strip().splitlines()

@@ -86,7 +86,8 @@ def _seconds(match: re.Match[str]) -> str:
 
 def _score(match: re.Match[str]) -> str:
     """3:1 → three to one."""
-    return f"{cardinal(match[1])} to {cardinal(match[2])}"
+    one, _, other = match["all"].partition(":")
+    return f"{cardinal(one)} to {cardinal(other)}"
 
 
 def _date(month: int, day: str, in_year: str | None) -> str:
@@ -186,11 +187,14 @@ CLOCK: tuple[Rule, ...] = (
         rf"(?P<closes>1[3-9]|2[0-4]):(?P<until>[0-5]\d)(?!{_HALF}){_AFTER}",
         _opening,
     ),
-    value(r"(?:(?<=scale )|(?<=ratio )|(?<=score )|(?<=odds )|(?<=\bof ))(\d+):(\d+)\b", _score),
+    value(
+        r"\b(?:scale|ratio|score|odds)(?: of| is| was| are)? (?P<all>\d+:\d+)(?![\w:])",
+        lambda match: [Piece(*match.span("all"), _score(match))],
+    ),
     value(rf"(?<![\w.:/]){_CLOCK}{_HALF}?{_AFTER}", _clock),
     value(rf"(?<![\w.:/])(?P<hour>0?\d|1[0-2])\.(?P<minute>[0-5]\d){_HALF}{_AFTER}", _clock),
     value(rf"(?<![\w.:/])(?P<hour>[1-9]|1[0-2]){_HALF}{_AFTER}", _hour),
-    value(r"(?<![\w.:/])(\d+):(\d+)(?![\w:/])", _score),
+    value(r"(?<![\w.:/])(?P<all>\d+:\d+)(?![\w:/])", _score),
 )
 YEARS: tuple[Rule, ...] = (
     value(
@@ -209,6 +213,11 @@ YEARS: tuple[Rule, ...] = (
     value(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda match: ordinal(match[1])),
 )
 WEEKDAYS: tuple[Rule, ...] = (
+    # Wed, Sat and Sun are words of their own: they need a day or an hour beside them.
+    word(
+        r"\b(Mon|Tues?|Thu(?:rs?)?|Fri)\b(?!['’])(?:\.(?=\s[a-z\d]))?",
+        lambda match: _WEEKDAYS[match[1]],
+    ),
     word(
         rf"\b({'|'.join(_WEEKDAYS)})\b\.?"
         rf"(?=(?:{_DASH}|,\s|,?\s(?:to|and|or|through|&)\s){_ANY_WEEKDAY}\b|:?,?\s[\d{VALUE}])",

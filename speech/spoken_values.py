@@ -54,6 +54,8 @@ _SIGNS = {
     ">": "is more than", "≤": "is at most", "≥": "is at least", "≠": "is not",
 }
 # fmt: on
+_HALVED = (" price", " day", " hour", " board", " an ", " a ")
+"""After one half, these are said with "half": half price, half an hour."""
 _START = r"(?<![\w#])(?<!\d[.,])"
 _END = r"(?![\w])(?![.,]\d)"
 _MINUS = rf"(?P<minus>(?<![\w.%°)\]{VALUE}])[-−])?"
@@ -164,13 +166,20 @@ def _fraction(match: re.Match[str]) -> str | None:
         return f"{cardinal(match['upper'])} out of {cardinal(match['lower'])}{match['of']}"
 
     if 0 < upper < lower and lower in {*range(2, 11), 12, 16, 20, 100}:
-        return _part(upper, lower, (match["whole"] or "").strip())
+        said = _part(upper, lower, match["whole"] or "")
+        is_bare = _follows_article(match) or match.string.startswith(_HALVED, match.end())
+        return said.removeprefix("one ") if is_bare and not match["whole"] else said
 
     return None if match["whole"] else f"{cardinal(match['upper'])} {cardinal(match['lower'])}"
 
 
 def _vulgar(match: re.Match[str]) -> str:
-    return _part(*_VULGAR[match[2]], match[1].strip())
+    said = _part(*_VULGAR[match[2]], match[1])
+    return said.removeprefix("one ") if _follows_article(match) else said
+
+
+def _follows_article(match: re.Match[str]) -> bool:
+    return bool(re.search(r"\b[Aa]\s$", match.string[: match.start()]))
 
 
 def _sum(match: re.Match[str]) -> list[Piece]:
@@ -240,6 +249,7 @@ MEASURES: tuple[Rule, ...] = (
 PLAIN: tuple[Rule, ...] = (
     value(rf"{_START}{_MINUS}{_DECIMAL_COMMA}(?![\d])", _plain),
     value(r"\d+", lambda match: f" {cardinal(match[0])} "),
+    value(rf"()([{''.join(_VULGAR)}])", lambda match: f" {_vulgar(match)} "),
 )
 RANGES: tuple[Rule, ...] = (
     word(rf"(?<=[{VALUE}])\s?[-–—]\s?(?=[{VALUE}])", " to "),
