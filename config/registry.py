@@ -59,7 +59,7 @@ ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
         "fake": Engine("atonce.speech.fakes:FakeSynthesizer"),
     },
     "llm": {
-        "embedded": Engine("atonce.llm.denoiser:EmbeddedWriter", needs=("smollm2-135m",)),
+        "embedded": Engine("atonce.llm.denoiser:EmbeddedWriter", needs=("smollm2-135m", "minilm")),
         "fake": Engine("atonce.llm.fakes:FakeWriter"),
     },
 }

@@ -48,13 +48,15 @@ def find_clues(
     turn: int,
     scores: Sequence[float],
     end: int,
+    none: float = -math.inf,
 ) -> Clues:
     """ids: the whole prompt. spans: first token and one past the last of every fact. turn: where
-    the past turns and the question begin. scores: logits of the facts, as ranking.py gives them.
+    the past turns and the question begin. scores: logits of the facts, none: that no fact answers,
+    as finder.py gives them: where none does, no fact is likely.
     """
     kinds = [TEXT] * turn + [TURN] * (len(ids) - 1 - turn)
     logs, offsets, copies = [0.0] * len(kinds), [0] * len(kinds), list(ids[:-1])
-    chances = softmax(scores)
+    chances = softmax([*scores, none])
     order = sorted(range(len(spans)), key=lambda fact: (-scores[fact], fact))
     for rank, fact in enumerate(order):
         start, stop = spans[fact]
@@ -75,6 +77,9 @@ def find_clues(
 
 def softmax(scores: Sequence[float]) -> list[float]:
     """Logits to chances."""
-    highest = max(scores, default=0.0)
+    highest = max(scores)
+    if highest == -math.inf:  # nothing to choose from
+        return [0.0] * len(scores)
+
     weights = [math.exp(score - highest) for score in scores]
     return [weight / sum(weights) for weight in weights]

@@ -28,10 +28,10 @@ from atonce.llm import prompting
 from atonce.llm.board import Board, Head, ReadPrompt, tell
 from atonce.llm.clues import find_clues
 from atonce.llm.commit import Guess, Marks
+from atonce.llm.finder import Find, Finder, find_by_words
 from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
-from atonce.llm.ranking import rank
 from atonce.llm.rows import MOST_ROWS, Asked, Denoiser, Rows
 from atonce.llm.sampler import denoise
 from atonce.llm.sayable import held_by, is_value, sayable, word_of
@@ -68,12 +68,13 @@ class EmbeddedWriter:
         cache: Path,
         writer: Path = SHIPPED_WRITER,
         *,
+        find: Find = find_by_words,
         threads: int = 0,
         max_prompt: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """gguf: SmolLM2-135M-Instruct, the file or its folder. cache: a folder for what is made
-        of it. writer: the trained tower.
+        of it. writer: the trained tower. find: what tells which facts answer.
 
         threads: 0 leaves torch's own choice. max_prompt: tokens; None: the model's context. clock:
         the one that deadlines are on, seconds.
@@ -84,7 +85,7 @@ class EmbeddedWriter:
         reader, tokenizer = load_base(gguf, cache)
         tower, vocabulary, card = load_writer(writer, reader.sizes)
         check_fit(card, vocabulary, tokenizer, writer)
-        self._join(reader, tokenizer, tower, vocabulary, card, max_prompt, clock)
+        self._join(reader, tokenizer, tower, vocabulary, card, find, max_prompt, clock)
 
     def _join(
         self,
@@ -93,12 +94,14 @@ class EmbeddedWriter:
         tower: Tower,
         vocabulary: Tensor,
         card: Card,
+        find: Find = find_by_words,
         max_prompt: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Put the parts together."""
         self._reader, self._tokenizer = reader, tokenizer
         self._tower, self._vocabulary, self._card = tower, vocabulary, card
+        self._find = find
         spoken = reader.embedding[vocabulary]  # what the tower may always say
         self._head = Head(tower, spoken, card.end, card.end_odds)
         self._words = set(vocabulary.tolist())
@@ -113,18 +116,25 @@ class EmbeddedWriter:
 
     @classmethod
     def of(
-        cls, reader: Reader, tokenizer: Tokenizer, tower: Tower, vocabulary: Tensor, card: Card
+        cls,
+        reader: Reader,
+        tokenizer: Tokenizer,
+        tower: Tower,
+        vocabulary: Tensor,
+        card: Card,
+        find: Find = find_by_words,
     ) -> Self:
         """Of parts that are loaded already, as training has them."""
         writer = cls.__new__(cls)
-        writer._join(reader, tokenizer, tower, vocabulary, card)
+        writer._join(reader, tokenizer, tower, vocabulary, card, find)
         return writer
 
     @classmethod
     def from_settings(cls, settings: LlmSettings) -> Self:
         """As the settings want it, from the store of model files."""
         cache = models.cache_folder() / "converted"
-        return cls(models.folder("smollm2-135m"), cache, threads=settings.threads)
+        finder = Finder.load(models.folder("minilm"))
+        return cls(models.folder("smollm2-135m"), cache, find=finder.find, threads=settings.threads)
 
     @property
     def name(self) -> str:
@@ -156,8 +166,9 @@ class EmbeddedWriter:
         known = self._read_kept(beginning) if turns else known
         ids = beginning + turn
         known = self._read_on(ids[known.past.tokens : -1], known)
-        scores = rank(prompt.question, prompt.facts, prompt.history)
-        clues = find_clues(ids, self._spans(prompt), prefix, scores, self._card.end)
+        found = self._find(prompt.question, prompt.facts, prompt.history)
+        spans, end = self._spans(prompt), self._card.end
+        clues = find_clues(ids, spans, prefix, found.scores, end, found.none)
         words = F.embedding(torch.tensor(ids[:-1]), self._reader.embedding)
         offsets, copies = torch.tensor(clues.offsets)[None], torch.tensor(clues.copies)
         keys = self._tower.copier.keys(known.states[None], words[None], offsets)

@@ -230,11 +230,20 @@ def split_weight(name: str, weight: Tensor, sizes: Sizes) -> dict[str, Tensor]:
     for part, matrix in zip(
         FUSED[kind], torch.split(weight, rows.get(kind, [len(weight)])), strict=True
     ):
-        scale = matrix.abs().amax(1).clamp(min=1e-12) / 127
-        split[f"{prefix}.{part}"] = (matrix / scale[:, None]).round().to(torch.int8)
-        split[f"{prefix}.{part}.scale"] = scale
+        split[f"{prefix}.{part}"], split[f"{prefix}.{part}.scale"] = to_int8(matrix)
 
     return split
+
+
+def to_int8(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """A matrix in a quarter of the size: (rows, columns) int8, and one scale a row."""
+    scale = matrix.abs().amax(1).clamp(min=1e-12) / 127
+    return (matrix / scale[:, None]).round().to(torch.int8), scale
+
+
+def from_int8(matrix: Tensor, scale: Tensor | None) -> Tensor:
+    """The other way, float32; without a scale the tensor is not compressed."""
+    return matrix.float() if scale is None else matrix * scale[:, None]
 
 
 # ---- the GGUF ----

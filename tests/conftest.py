@@ -116,3 +116,10 @@ def smollm2() -> Path:
 def converted() -> Path:
     """Where the real reader's converted files are kept, as the agent keeps them."""
     return models.cache_folder() / "converted"
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of the sentence encoder, fetched if it is missing."""
+    models.ensure(["minilm"], say=logging.getLogger(__name__).info)
+    return models.folder("minilm")

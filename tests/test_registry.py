@@ -46,7 +46,7 @@ def test_the_default_engines_need_these_models() -> None:
 
     assert registry.models("transcriber", settings.transcriber) == ("whisper-base",)
     assert registry.models("synthesizer", settings.synthesizer) == ("joe",)
-    assert registry.models("llm", settings.llm) == ("smollm2-135m",)
+    assert registry.models("llm", settings.llm) == ("smollm2-135m", "minilm")
 
 
 def test_a_model_of_the_users_own_is_not_fetched() -> None:
