@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -38,9 +39,18 @@ LONGEST = 64
 class Decoder:
     """Runs tokens through the reader one at a time, for rows whose prompts are of one length."""
 
-    def __init__(self, reader: Reader, relevance: Tensor | None = None) -> None:
-        """relevance: how much each head looks at what it is told, (layers, heads, FEATURES)."""
+    def __init__(
+        self,
+        reader: Reader,
+        relevance: Tensor | None = None,
+        head: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        """relevance: how much each head looks at what it is told, (layers, heads, FEATURES).
+
+        head: states to logits; None: the reader's embedding.
+        """
         self.reader, self.relevance = reader, relevance
+        self._head = head or partial(F.linear, weight=reader.embedding)
         self.used = self.room = 0  # tokens in the buffers, and how many they can take
         self._keys: list[Tensor] = []  # (B, kv_heads, S, head) by depth
         self._values: list[Tensor] = []
@@ -95,14 +105,11 @@ class Decoder:
         place = self.used - (self.room - len(self._cosine))
         cosine, sine = self._cosine[place], self._sine[place]
         for depth, layer in enumerate(self.reader.layers):
-            assert isinstance(layer, Layer)
-            x = self._through(layer, depth, x, cosine, sine)
+            x = self._through(cast("Layer", layer), depth, x, cosine, sine)
 
         self.used += 1
         sizes = self.reader.sizes
-        return F.linear(
-            F.rms_norm(x, (sizes.width,), self.reader.norm, sizes.epsilon), self.reader.embedding
-        )
+        return self._head(F.rms_norm(x, (sizes.width,), self.reader.norm, sizes.epsilon))
 
     def _through(self, layer: Layer, depth: int, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """One layer: x (B, width), cosine and sine (head)."""

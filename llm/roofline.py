@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+from torch import Tensor
 
 READ_BYTES = 512_000_000  # more than any cache holds
 ROWS = 512  # of the matrix product that is measured
@@ -31,16 +31,6 @@ class Roofline:
         return max(weights / self.bytes_s, operations / self.flops_s)
 
 
-def measure(
-    precision: torch.dtype, *, width: int, hidden: int, device: torch.device, tries: int = TRIES
-) -> Roofline:
-    """Both bounds, the best of some tries; width and hidden: of the product that is measured."""
-    return Roofline(
-        measure_reading(device, tries=tries),
-        measure_products(precision, width=width, hidden=hidden, device=device, tries=tries),
-    )
-
-
 def measure_reading(device: torch.device, *, tries: int = TRIES, size: int = READ_BYTES) -> float:
     """Bytes a second, by a sum over more than the caches hold."""
     memory = torch.ones(size // 4, device=device)
@@ -48,12 +38,12 @@ def measure_reading(device: torch.device, *, tries: int = TRIES, size: int = REA
 
 
 def measure_products(
-    precision: torch.dtype, *, width: int, hidden: int, device: torch.device, tries: int = TRIES
+    product: Callable[[Tensor], Tensor], width: int, like: Tensor, *, tries: int = TRIES
 ) -> float:
-    """Operations a second of a product (ROWS, width) × (width, hidden)."""
-    x = torch.randn(ROWS, width, device=device).to(precision)
-    weight = torch.randn(hidden, width, device=device).to(precision)
-    return 2 * ROWS * width * hidden / best(lambda: F.linear(x, weight), device, tries)
+    """Operations a second of a product of many rows; like: of the inputs' kind and device."""
+    x = torch.randn(ROWS, width, device=like.device).to(like.dtype)
+    operations = 2 * x.numel() * product(x).shape[-1]
+    return operations / best(lambda: product(x), like.device, tries)
 
 
 @torch.inference_mode()
