@@ -17,7 +17,7 @@ LONGEST_QUOTE = 40
 """Characters of a wrong value that are shown."""
 OWN_ERRORS = frozenset({"empty", "control", "engine"})
 """Errors whose sentence the schema writes itself."""
-_LAYERS = ("default", "file", "command line")
+_LAYERS = ("default", "tuned", "file", "command line")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""YAML → settings: default.yaml ← a file ← single values from the command line.
+"""YAML → settings: default.yaml ← tuned.yaml ← a file ← single values from the command line.
 
 Later layers win, key by key; only `agent.facts` in a file replaces all facts. Whatever is wrong is
 said in one sentence with file, line, key and the nearest right key; all of it at once.
@@ -11,10 +11,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from atonce.config import tuned
 from atonce.config.complaints import Complaint, about, not_a_section, refusal
 from atonce.config.errors import SettingsError
 from atonce.config.plain_yaml import (
@@ -52,12 +53,34 @@ def load(config: Path | None = None, overrides: Sequence[str] = ()) -> Loaded:
     """All settings in force. config: a file, else the user's own if there is one; overrides: as
     behind --set, "llm.steps=8"."""
     file = config or user_file()
-    return _loaded([_file_layer(file)] if file else [], overrides)
+    layers = [_file_layer(file)] if file else []
+    return _loaded([*_tuned_layers([*layers, _override_layer(overrides)]), *layers], overrides)
 
 
 def defaults(overrides: Sequence[str] = ()) -> Loaded:
     """The settings of somebody who has no file."""
     return _loaded([], overrides)
+
+
+def tuned_file() -> Path:
+    """Where `atonce tune` keeps what it finds: beside the user's own settings."""
+    return (user_file() or _usual_file()).with_name(tuned.FILE_NAME)
+
+
+def _tuned_layers(said: Sequence[Layer]) -> list[Layer]:
+    """What `atonce tune` found for the engine and the canvas that are in force; said: by the user,
+    the last wins."""
+    if not tuned_file().exists():
+        return []
+
+    default = parse(DEFAULT_FILE.read_text(encoding="utf-8"), Origin("default"))
+    llm: dict[str, Value] = {}
+    for layer in (default, *said):
+        section = layer.tree.get("llm")
+        llm |= section if isinstance(section, dict) else {}
+
+    canvas = llm["canvas"] if isinstance(llm["canvas"], int) else 0
+    return [tuned.chosen(_file_layer(tuned_file(), "tuned"), str(llm["engine"]), canvas)]
 
 
 def user_file() -> Path | None:
@@ -68,9 +91,13 @@ def user_file() -> Path | None:
     if named:
         return Path(named).expanduser()
 
-    folder = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    usual = Path(folder).expanduser() / "atonce" / "settings.yaml"
+    usual = _usual_file()
     return usual if usual.exists() else None
+
+
+def _usual_file() -> Path:
+    folder = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(folder).expanduser() / "atonce" / "settings.yaml"
 
 
 def _loaded(files: Sequence[Layer], overrides: Sequence[str]) -> Loaded:
@@ -81,6 +108,7 @@ def _loaded(files: Sequence[Layer], overrides: Sequence[str]) -> Loaded:
         _merge(base, layer, (), REPLACED, problems)
 
     _merge(base, _override_layer(overrides), (), frozenset(), problems)
+    tuned.make_room(base)
     settings = validated(Settings, base, problems)
     return Loaded(settings, base.origins)
 
@@ -99,7 +127,7 @@ def validated(model: type[_Model], layer: Layer, problems: Sequence[Complaint] =
     return settings
 
 
-def _file_layer(path: Path) -> Layer:
+def _file_layer(path: Path, layer: Literal["tuned", "file"] = "file") -> Layer:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -118,7 +146,7 @@ def _file_layer(path: Path) -> Layer:
             f"{path}:{line}: this is not text in UTF-8; save the file as UTF-8"
         ) from None
 
-    return parse(text, Origin("file", str(path)))
+    return parse(text, Origin(layer, str(path)))
 
 
 def _who_named(path: Path) -> str:

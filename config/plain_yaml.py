@@ -60,7 +60,7 @@ _HINTS = {
 class Origin:
     """Where a value came from."""
 
-    layer: Literal["default", "file", "command line"]
+    layer: Literal["default", "tuned", "file", "command line"]
     """Later layers win."""
     source: str = ""
     """The file, as the user named it; empty for the other layers."""
@@ -68,7 +68,7 @@ class Origin:
     """Line in the file, from 1; 0 where there is none."""
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}" if self.layer == "file" else self.layer
+        return f"{self.source}:{self.line}" if self.layer in ("tuned", "file") else self.layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,9 +164,11 @@ class SynthesizerSettings(Section):
     """Speaks the reply."""
 
     engine: Annotated[str, *_engine("synthesizer")]
-    """Which synthesizer: piper, or a class of your own."""
+    """Which synthesizer: piper (heard while it is computed), piper-whole (whole sentences), hibari
+    (small and fast, for slow machines), or a class of your own."""
     voice: Line
-    """A voice name that the engine knows, or the path of a voice file."""
+    """A voice name that the engine knows, or the path of a voice file. hibari takes joe, the
+    default, for its own voice."""
 
 
 class LlmSettings(Section):
@@ -211,6 +213,14 @@ class LlmSettings(Section):
         return self
 
 
+class WatchdogSettings(Section):
+    """Holds replies to a time."""
+
+    first_audio_ms: Annotated[int, Field(ge=100, le=60_000)]
+    """Time (ms) from the last word of a question to the first sound of its reply that replies are
+    held to; `atonce tune` measures what this machine reaches."""
+
+
 class Settings(Section):
     """All settings."""
 
@@ -228,3 +238,5 @@ class Settings(Section):
     """Speaks the reply."""
     llm: LlmSettings
     """Writes the reply: all of it at once, in a few denoising steps."""
+    watchdog: WatchdogSettings
+    """Holds replies to a time."""
