@@ -15,6 +15,7 @@ from atonce.llm.protocols import Exchange, Plan
 from atonce.speech.audio_file import join
 from atonce.speech.chunker import chunks
 from atonce.speech.protocols import Audio, Synthesizer
+from atonce.speech.speaking import spoken
 from atonce.speech.spoken import speak
 
 
@@ -78,8 +79,7 @@ async def _hear(audio: Audio, engines: Engines) -> str:
 
 
 def _sound(text: str, synthesizer: Synthesizer) -> Iterator[Audio]:
-    for chunk in chunks(speak(text)):
-        yield from synthesizer.synthesize(chunk.text)
+    yield from spoken((chunk.text for chunk in chunks(speak(text))), synthesizer)
 
 
 def _rules(settings: Settings) -> ReplyRules:

@@ -55,7 +55,9 @@ ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
         "fake": Engine("atonce.speech.fakes:FakeTranscriber"),
     },
     "synthesizer": {
-        "piper": Engine("atonce.speech.piper:PiperSynthesizer", model_setting="voice"),
+        "piper": Engine("atonce.speech.streaming_piper:StreamingPiper", model_setting="voice"),
+        "piper-whole": Engine("atonce.speech.piper:PiperSynthesizer", model_setting="voice"),
+        "hibari": Engine("atonce.speech.hibari:HibariSynthesizer"),
         "fake": Engine("atonce.speech.fakes:FakeSynthesizer"),
     },
     "llm": {

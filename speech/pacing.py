@@ -93,7 +93,7 @@ def first_frames(total: int, frame_s: float, slowness: float, work: Work) -> int
     frame_s: seconds of sound in a frame; slowness: seconds of computing for a unit of work.
     """
     for first in _FIRST:
-        if first >= total:
+        if total - first < FEWEST:  # the scrap behind it would cost more than it holds
             break
 
         if _holds(first, total, frame_s, slowness, work):

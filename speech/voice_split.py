@@ -18,6 +18,7 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Goes up when the graphs are cut in another way; old ones are then made again."""
 _NOTE = "split.json"
 _PARTS = ("front", "flow", "wave")
@@ -191,15 +192,15 @@ def _margins(folder: Path, hop: int) -> tuple[int, int]:
 
 
 def _sight(decode: Any) -> int:
-    """The fewest frames to each side with which a piece is the same as in the whole."""
+    """Frames to each side with which a piece is the same as in the whole, and a step to spare."""
     whole = decode(0, _PROBED)
     first, last = _PROBED // 2 - 8, _PROBED // 2 + 8
 
-    for margin in _MARGINS:
+    for margin, wider in pairwise(_MARGINS):
         piece = decode(first - margin, last + margin)[margin:-margin]
 
         if np.abs(piece - whole[first:last]).max() <= _EXACT * max(1.0, np.abs(whole).max()):
-            return margin
+            return wider
 
     raise NotStreamableError("its decoder sees too far to be cut")
 
