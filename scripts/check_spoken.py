@@ -76,7 +76,7 @@ def rewritten(spoken: Spoken) -> list[str]:
 
 
 def is_heard(spoken: Spoken, heard: str) -> bool:
-    """Whether the words that are said otherwise are heard, in their order; all, if there are none."""
+    """Whether the words that are said otherwise are heard, in order; all, if there are none."""
     rest, runs = letters(heard), rewritten(spoken)
 
     for run in runs:

@@ -30,8 +30,10 @@ _CLOSING = "'’”\""
 _OPENERS = {
     *("and", "but", "or", "so", "because", "which", "who", "that", "when", "where", "while", "if"),
     *("although", "though", "until", "since", "for", "from", "with", "without", "in", "on", "at"),
-    *("to", "of", "by", "into", "between"),
+    *("to", "by", "into", "between"),
 }
+# After these nobody pauses.
+_LEADING = {"the", "a", "an", "of", "my", "your", "our", "their", "its", "is", "are", "was", "very"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,13 @@ def _length(words: Sequence[SpokenWord], *, limit: int) -> int:
         (stop for stop, word in enumerate(words, 1) if _ends(word, _SENTENCE_ENDS)), len(words)
     )
 
-    if _characters(words[:sentence]) <= limit:
+    if _fits(words[:sentence], limit=limit):
         return sentence
 
     cuts = [cut for cut in range(1, sentence) if _is_between(words[cut - 1], words[cut])]
     fitting = [cut for cut in cuts if _characters(words[:cut]) <= limit]
 
-    for is_good in (_is_clause, _is_breath):
+    for is_good in (_is_clause, _is_breath, _is_rest):
         good = [cut for cut in fitting if is_good(words, cut, sentence)]
 
         if good:
@@ -96,12 +98,23 @@ def _length(words: Sequence[SpokenWord], *, limit: int) -> int:
     return (fitting[-1:] or cuts[:1] or [sentence])[0]
 
 
+def _fits(sentence: Sequence[SpokenWord], *, limit: int) -> bool:
+    """Whether a sentence stays whole; numbers in words may make it a third longer than written."""
+    written = sentence[-1].end - sentence[0].start
+    return _characters(sentence) <= (limit if written > limit else limit * 4 // 3)
+
+
 def _is_clause(words: Sequence[SpokenWord], cut: int, sentence: int) -> bool:
     return _ends(words[cut - 1], _CLAUSE_ENDS) and _are_long(cut, sentence)
 
 
 def _is_breath(words: Sequence[SpokenWord], cut: int, sentence: int) -> bool:
     return words[cut].text.lower() in _OPENERS and _are_long(cut, sentence)
+
+
+def _is_rest(words: Sequence[SpokenWord], cut: int, sentence: int) -> bool:
+    last = words[cut - 1].text.lower()
+    return last not in _OPENERS and last not in _LEADING and _are_long(cut, sentence)
 
 
 def _are_long(cut: int, sentence: int) -> bool:

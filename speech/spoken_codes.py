@@ -34,14 +34,15 @@ _STREETS = (
 )
 _CALL = r"(?:[Cc]all|[Dd]ial|[Rr]ing|[Pp]hone|[Tt]ext|[Tt]el\.?|[Ff]ax)"
 _MARKS = {".": "dot", "-": "dash", "_": "underscore", "@": "at", "/": "slash", "+": "plus"}
+# "100-2000 visitors" are no phone number.
+_UNCOUNTED = r"(?!\s(?!(?:is|was|has|as|this|always|unless|across)\b)(?:[a-z]+s|people|men|women|children)\b)"
 _PHONE = (
     r"\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?(?:\d{2,4}[ -]){1,4}\d{2,4}"
     r"|(?:\d{1,2}[ -])?\(\d{2,5}\)[ -]?\d{3,4}[ -]?\d{3,4}"
     r"|(?:\d{1,2}[ -])?(?:\d{3,4}[ -]){2}\d{4}|\d{3}\.\d{3}\.\d{4}"
-    r"|\d{3}[ -]\d{4}|\d{4} \d{4}|0\d{2,4}(?:[ -]\d{3,4}){1,3}|0\d{6,11}|\+\d{8,14}"
+    rf"|(?:\d{{3}}[ -]|\d{{4}} )\d{{4}}{_UNCOUNTED}"
+    r"|0\d{2,4}(?:[ -]\d{3,4}){1,3}|0\d{6,11}|\+\d{8,14}"
 )
-# "100-2000 visitors" are no phone number.
-_NOUN = r"(?!\s(?!(?:and|or|for|if|to|at|in|on|now|from|during|is|today|anytime|with)\b)[a-z])"
 
 
 def _phone(match: re.Match[str]) -> list[Piece]:
@@ -161,9 +162,10 @@ VERSIONS: tuple[Rule, ...] = (
     value(r"(?<![\w.])(?P<v>[vV])(?P<parts>\d+(?:\.\d+)?)(?![\w]|\.\d)", _version),
 )
 PHONES: tuple[Rule, ...] = (
-    value(rf"(?<![\w$£€.,/-])(?P<phone>{_PHONE})(?![\w/-]|[.,]\d){_NOUN}(?!\s?[%°€£$])", _phone),
+    value(rf"(?<![\w$£€.,/-])(?P<phone>{_PHONE})(?![\w/-]|[.,]\d)(?!\s?[%°€£$])", _phone),
     value(
-        rf"\b{_CALL}(?::| us)?(?: at| on)? (?P<digits>\d{{3,12}})(?![\w.,:/-]\d|\w|[-:/]){_NOUN}",
+        rf"\b{_CALL}(?::| us)?(?: at| on)? (?P<digits>\d{{3,12}})"
+        rf"(?![\w.,:/-]\d|\w|[-:/]){_UNCOUNTED}",
         _digits,
     ),
 )
