@@ -35,7 +35,10 @@ _STREETS = (
 _CALL = r"(?:[Cc]all|[Dd]ial|[Rr]ing|[Pp]hone|[Tt]ext|[Tt]el\.?|[Ff]ax)"
 _MARKS = {".": "dot", "-": "dash", "_": "underscore", "@": "at", "/": "slash", "+": "plus"}
 # "100-2000 visitors" are no phone number.
-_UNCOUNTED = r"(?!\s(?!(?:is|was|has|as|this|always|unless|across)\b)(?:[a-z]+s|people|men|women|children)\b)"
+_UNCOUNTED = (
+    r"(?!\s(?!(?:is|was|has|as|this|always|unless|across)\b)"
+    r"(?:[a-z]+s|people|men|women|children)\b)"
+)
 _PHONE = (
     r"\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?(?:\d{2,4}[ -]){1,4}\d{2,4}"
     r"|(?:\d{1,2}[ -])?\(\d{2,5}\)[ -]?\d{3,4}[ -]?\d{3,4}"
