@@ -14,6 +14,7 @@ from torch import Tensor
 
 from atonce.llm.board import tell
 from atonce.llm.clues import find_clues
+from atonce.llm.finder import Found
 from atonce.llm.model import Cache, KeyValue, Told, Tower
 from atonce.llm.pool import ReadScene, ReadTurn
 
@@ -38,8 +39,8 @@ class View:
 class Batch:
     """Some turns with their views, drawn; all canvases are of one length."""
 
-    turns: list[tuple[ReadScene, ReadTurn, list[float]]]
-    """Scene, turn, and the facts' scores as they are told."""
+    turns: list[tuple[ReadScene, ReadTurn, Found]]
+    """Scene, turn, and what is told of its facts."""
     views: list[list[View]]
     """VIEWS of each turn."""
 
@@ -75,8 +76,8 @@ class Shown:
 def collate(batch: Batch, tower: Tower, embedding: Tensor, end: int) -> Shown:
     """Lay the prompts of a batch side by side, each turn VIEWS times where the tower sees it."""
     told = [
-        find_clues(scene.ids + turn.ids, scene.spans, len(scene.ids), scores, end)
-        for scene, turn, scores in batch.turns
+        find_clues(scene.ids + turn.ids, scene.spans, len(scene.ids), found.scores, end, found.none)
+        for scene, turn, found in batch.turns
     ]
     ids = [torch.tensor((scene.ids + turn.ids)[:-1]) for scene, turn, _ in batch.turns]
     clues = [tell(one, len(batch.views[0][0].canvas)) for one in told]

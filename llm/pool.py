@@ -8,7 +8,7 @@ in bfloat16, at the depths that a tower may look at. About 15 MB a scene.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -19,13 +19,15 @@ from torch import Tensor
 
 from atonce.llm import prompting
 from atonce.llm.corpus import Example, Pack, Scene, draw_scene
+from atonce.llm.finder import Find, Found
 from atonce.llm.lessons import canonical_reply, lessons
 from atonce.llm.model import Cache, KeyValue, Reader
-from atonce.llm.ranking import rank
+from atonce.llm.protocols import Exchange
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.weights import write_whole
 
 AT_ONCE = 12  # turns that are read in one batch
+NOT_ASKED = Found(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +40,25 @@ class ReadTurn:
     """What the reader had read at each but the last, (T, width)."""
     past: list[KeyValue]
     """Its keys and values, (1, kv_heads, T, head) each, one pair a depth."""
-    scores: list[float]
-    """Logits of the facts by ranking.py."""
+    question: str
+    """What was asked."""
+    history: list[tuple[str, str]]
+    """Past questions and replies."""
     gold: list[int]
     """The facts that the reply rests on."""
     target: list[int]
     """Tokens of the canonical reply, without end mark."""
+    found: Found = NOT_ASKED
+    """Which facts answer, by finder.py: not stored, since a finder learns more often than a reader
+    reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadScene:
     """A scene's prefix and all its turns."""
 
+    facts: list[str]
+    """All facts, in order."""
     ids: list[int]
     """Tokens of the prefix."""
     spans: list[tuple[int, int]]
@@ -81,7 +90,8 @@ def read_scene(
             for turn in read_turns(asked[start : start + AT_ONCE], reader, tokenizer, past, depths)
         ]
 
-    return ReadScene(ids, spans, states[0].bfloat16(), small(past.at(depths).layers), turns)
+    facts = list(scene.facts)
+    return ReadScene(facts, ids, spans, states[0].bfloat16(), small(past.at(depths).layers), turns)
 
 
 def read_turns(
@@ -110,7 +120,8 @@ def read_turns(
             ids,
             states[row, :length].bfloat16(),
             small(own),
-            list(rank(prompt.question, prompt.facts, prompt.history)),
+            prompt.question,
+            [(past.question, past.reply) for past in prompt.history],
             list(example.gold),
             tokenizer.encode(f" {canonical_reply(example)}"),
         )
@@ -169,22 +180,36 @@ def fill_pool(
 
 def save_scene(path: Path, scene: ReadScene, depths: Sequence[int]) -> None:
     """Write a scene so that its name only ever stands for a whole file."""
-    plain: dict[str, Any] = {name: getattr(scene, name) for name in ("ids", "spans", "states")}
+    plain: dict[str, Any] = {
+        name: getattr(scene, name) for name in ("facts", "ids", "spans", "states")
+    }
     plain["past"] = dict(zip(depths, scene.past, strict=True))
     plain["turns"] = [
-        {name: getattr(turn, name) for name in ReadTurn.__slots__ if name != "past"}
+        {name: getattr(turn, name) for name in ReadTurn.__slots__ if name not in ("past", "found")}
         | {"past": dict(zip(depths, turn.past, strict=True))}
         for turn in scene.turns
     ]
     write_whole(path, lambda part: torch.save(plain, part))
 
 
-def load_scene(path: Path, depths: Sequence[int]) -> ReadScene:
-    """A scene with what was kept at these depths."""
+def load_scene(path: Path, depths: Sequence[int], find: Find) -> ReadScene:
+    """A scene with what was kept at these depths, and with what is found for every turn."""
     plain: Mapping[str, Any] = torch.load(path, weights_only=True)
     turns = [
         ReadTurn(**{**turn, "past": [turn["past"][depth] for depth in depths]})
         for turn in plain["turns"]
     ]
     past = [plain["past"][depth] for depth in depths]
-    return ReadScene(plain["ids"], plain["spans"], plain["states"], past, turns)
+    scene = ReadScene(plain["facts"], plain["ids"], plain["spans"], plain["states"], past, turns)
+    return search(scene, find)
+
+
+def search(scene: ReadScene, find: Find) -> ReadScene:
+    """The same, with what is found for every turn."""
+    turns = [
+        replace(
+            turn, found=find(turn.question, scene.facts, [Exchange(*past) for past in turn.history])
+        )
+        for turn in scene.turns
+    ]
+    return replace(scene, turns=turns)

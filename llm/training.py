@@ -23,6 +23,7 @@ from torch import Tensor
 from atonce.llm.batches import VIEWS, Batch, View, collate
 from atonce.llm.clues import CANVAS
 from atonce.llm.copying import read_out
+from atonce.llm.finder import Find, Found
 from atonce.llm.model import Reader, Tower, score
 from atonce.llm.pool import ReadScene, ReadTurn, load_scene
 from atonce.llm.weights import write_whole
@@ -211,7 +212,7 @@ class Trainer:
 
         return Batch(turns, [self.draw_views(turn.target, length) for _, turn, _ in turns])
 
-    def draw_turn(self) -> tuple[ReadScene, ReadTurn, list[float]]:
+    def draw_turn(self) -> tuple[ReadScene, ReadTurn, Found]:
         """Any turn of any scene; all of them come once before one comes again."""
         if not self.waiting:
             self.waiting = [
@@ -225,12 +226,11 @@ class Trainer:
         name, number = self.waiting.pop()
         scene = self.scenes[name]
         turn = scene.turns[number]
-        scores = list(turn.scores)
+        found = turn.found
         if turn.gold and self.dice.random() < GOLD_FORCED:
-            for fact in turn.gold:
-                scores[fact] = max(scores) + 0.3
+            found = favour(found, turn.gold)
 
-        return scene, turn, scores
+        return scene, turn, found
 
     def draw_views(self, target: Sequence[int], length: int) -> list[View]:
         """Two masked canvases of one reply."""
@@ -253,11 +253,14 @@ class Trainer:
 
     # ---- state ----
 
-    def load_pool(self, folder: Path) -> None:
-        """Take what has been read so far; new scenes come in when all turns have been shown."""
+    def load_pool(self, folder: Path, find: Find) -> None:
+        """Take what has been read so far; new scenes come in when all turns have been shown.
+
+        find: what tells which facts answer, as at run time.
+        """
         for path in sorted(folder.glob("*.pt")):
             if path.stem not in self.scenes:
-                self.scenes[path.stem] = load_scene(path, self.tower.depths)
+                self.scenes[path.stem] = load_scene(path, self.tower.depths, find)
 
     def save(self, path: Path) -> None:
         """All of the state, in one file that is whole or not there."""
@@ -282,6 +285,15 @@ class Trainer:
         self.dice.setstate((version, tuple(numbers), gauss))
         self.waiting = [(name, turn) for name, turn in state["waiting"]]
         self.step, self.positions = state["step"], state["positions"]
+
+
+def favour(found: Found, facts: Sequence[int]) -> Found:
+    """As if these facts had been found, and not none."""
+    scores = list(found.scores)
+    for fact in facts:
+        scores[fact] = max(scores) + 0.3
+
+    return Found(tuple(scores))
 
 
 def begin(tower: Tower, reader: Reader) -> None:

@@ -21,6 +21,7 @@ from atonce.config import models
 from atonce.llm.corpus import Example, load_packs
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
 from atonce.llm.evaluation import HEAD, draw_turns, line, shares, write_all
+from atonce.llm.finder import Find, Finder
 from atonce.llm.lessons import spoken_pieces
 from atonce.llm.model import Reader, Tower
 from atonce.llm.pool import fill_pool
@@ -55,12 +56,14 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     # One core a worker, and none for waiting on each other: see Trainer.spread.
     torch.set_num_threads(1)
+    models.ensure(["smollm2-135m", "minilm"], print)
     reader, tokenizer = load_base(
         models.folder("smollm2-135m"), models.cache_folder() / "converted"
     )
     trainer = prepare(reader, tokenizer, folder / "state.pt", args)
+    find = Finder.load(models.folder("minilm")).find
     read_in_background(folder / "pool", args.draws)
-    run(trainer, reader, tokenizer, folder, args)
+    run(trainer, reader, tokenizer, find, folder, args)
     if args.export:
         card = card_of(trainer)
         save_writer(args.export, trainer.tower.cpu(), trainer.vocabulary.cpu(), card)
@@ -118,7 +121,12 @@ def read_in_background(pool: Path, draws: int) -> None:
 
 
 def run(
-    trainer: Trainer, reader: Reader, tokenizer: Tokenizer, folder: Path, args: argparse.Namespace
+    trainer: Trainer,
+    reader: Reader,
+    tokenizer: Tokenizer,
+    find: Find,
+    folder: Path,
+    args: argparse.Namespace,
 ) -> None:
     """Step after step until the time is over; shows, saves and checks now and then."""
     start, first = time.monotonic(), trainer.step
@@ -128,7 +136,7 @@ def run(
     before = trainer.positions
     while (now := time.monotonic()) < end:
         if not trainer.waiting or trainer.step == first:
-            trainer.load_pool(folder / "pool")
+            trainer.load_pool(folder / "pool", find)
             if len(trainer.scenes) < ENOUGH:
                 time.sleep(2)
                 continue
@@ -143,12 +151,12 @@ def run(
             trainer.save(folder / "state.pt")
 
         if checked.is_due():
-            check(trainer, reader, tokenizer, examples)
+            check(trainer, reader, tokenizer, find, examples)
 
     if trainer.step > first:
         trainer.save(folder / "state.pt")
 
-    check(trainer, reader, tokenizer, examples)
+    check(trainer, reader, tokenizer, find, examples)
 
 
 class Every:
@@ -178,14 +186,18 @@ def show(trainer: Trainer, speed: float, left_s: float) -> None:
 
 
 def check(
-    trainer: Trainer, reader: Reader, tokenizer: Tokenizer, examples: Sequence[Example]
+    trainer: Trainer,
+    reader: Reader,
+    tokenizer: Tokenizer,
+    find: Find,
+    examples: Sequence[Example],
 ) -> None:
     """Score some development turns through the run-time path."""
     if not examples:
         return
 
     writer = EmbeddedWriter.of(
-        reader, tokenizer, trainer.tower.cpu(), trainer.vocabulary.cpu(), card_of(trainer)
+        reader, tokenizer, trainer.tower.cpu(), trainer.vocabulary.cpu(), card_of(trainer), find
     )
     written = defaultdict(list)
     for plan, one in write_all(writer, examples, [Plan(2, 32), Plan(8, 32)]):

@@ -11,10 +11,11 @@ import torch
 
 from atonce.llm.batches import Batch, collate
 from atonce.llm.corpus import Pack, Turn, draw_scene
+from atonce.llm.finder import Found, find_by_words
 from atonce.llm.model import Reader, Tower
-from atonce.llm.pool import ReadScene, fill_pool, load_scene, read_scene, save_scene
+from atonce.llm.pool import ReadScene, fill_pool, load_scene, read_scene, save_scene, search
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.training import CANVASES, Recipe, Trainer, begin
+from atonce.llm.training import CANVASES, Recipe, Trainer, begin, favour
 from atonce.llm.weights import load_base
 
 MASK, END, DEPTHS = 3, 2, (0, 2)
@@ -44,7 +45,7 @@ def base(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rea
 def scene(base: tuple[Reader, Tokenizer]) -> ReadScene:
     """The kiosk, read."""
     dice = random.Random(0)
-    return read_scene(draw_scene(PACK, dice), *base, DEPTHS, dice)
+    return search(read_scene(draw_scene(PACK, dice), *base, DEPTHS, dice), find_by_words)
 
 
 def trainer_of(reader: Reader, scene: ReadScene, recipe: Recipe = RECIPE) -> Trainer:
@@ -78,10 +79,11 @@ def test_a_scene_comes_back_from_disk_at_the_depths_wanted(
 ) -> None:
     path = tmp_path / "kiosk.0.pt"
     save_scene(path, scene, DEPTHS)
-    again = load_scene(path, (2,))
+    again = load_scene(path, (2,), find_by_words)
     assert (again.ids, again.spans) == (scene.ids, scene.spans)
     assert torch.equal(again.past[0][1], scene.past[1][1])
     assert [turn.target for turn in again.turns] == [turn.target for turn in scene.turns]
+    assert [turn.found for turn in again.turns] == [turn.found for turn in scene.turns]
     assert torch.equal(again.turns[1].past[0][0], scene.turns[1].past[1][0])
 
 
@@ -125,6 +127,13 @@ def test_a_batch_is_as_long_as_it_needs(base: tuple[Reader, Tokenizer], scene: R
         assert lengths <= set(CANVASES)
 
 
+def test_right_facts_can_be_put_first_and_none_then_is_no_outcome() -> None:
+    favoured = favour(Found((3.0, 1.0, 2.0), none=5.0), [1])
+
+    assert favoured.scores.index(max(favoured.scores)) == 1
+    assert favoured.none == float("-inf")
+
+
 # ---- learning ----
 
 
@@ -133,7 +142,7 @@ def test_prompts_of_different_lengths_share_a_batch(
 ) -> None:
     """What a turn costs does not depend on what stands beside it."""
     trainer = trainer_of(base[0], scene)
-    turns = [(scene, turn, turn.scores) for turn in scene.turns]
+    turns = [(scene, turn, turn.found) for turn in scene.turns]
     views = [trainer.draw_views(turn.target, 24) for _, turn, _ in turns]
     together, _ = trainer.losses(Batch(turns, views))
     for i, (turn, of_turn) in enumerate(zip(turns, views, strict=True)):
@@ -190,7 +199,7 @@ def test_a_token_that_can_be_neither_said_nor_copied_costs_much_but_not_everythi
     trainer = trainer_of(base[0], scene)
     turn = replace(scene.turns[0], target=[259, 259])
     views = [trainer.draw_views(turn.target, 16)]
-    losses, _ = trainer.losses(Batch([(scene, turn, turn.scores)], views))
+    losses, _ = trainer.losses(Batch([(scene, turn, turn.found)], views))
     assert losses.isfinite().all()
     assert 25 < losses.max() < 60
 
@@ -199,7 +208,7 @@ def test_the_end_of_a_fact_is_copied_as_the_end_mark(
     base: tuple[Reader, Tokenizer], scene: ReadScene
 ) -> None:
     trainer = trainer_of(base[0], scene)
-    turns = [(scene, turn, turn.scores) for turn in scene.turns]
+    turns = [(scene, turn, turn.found) for turn in scene.turns]
     views = [trainer.draw_views(turn.target, 16) for _, turn, _ in turns]
     shown = collate(Batch(turns, views), trainer.tower, trainer.embedding, END)
     assert all(int(shown.copies[0, stop]) == END for _, stop in scene.spans)
