@@ -52,7 +52,8 @@ def test_an_engine_of_ones_own_speaks_the_reply(
 
     assert main([*argv, "--set", "synthesizer.engine=my_voice:Beeps"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["audio_s"] == pytest.approx(len(answer["reply"].split()) / 10, abs=0.35)
+    # A tenth of a second for a word; numbers are several, and sentences have pauses between them.
+    assert answer["audio_s"] == pytest.approx(len(answer["reply"].split()) / 10, abs=0.9)
 
 
 def test_the_place_of_the_readme_answers_from_its_own_facts(
