@@ -62,6 +62,8 @@ ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
     },
     "llm": {
         "embedded": Engine("atonce.llm.denoiser:EmbeddedWriter", needs=("smollm2-135m", "minilm")),
+        "reader": Engine("atonce.llm.autoregressive:AutoregressiveWriter", needs=("smollm2-135m",)),
+        "twin": Engine("atonce.llm.autoregressive:TwinWriter", needs=("smollm2-135m",)),
         "fake": Engine("atonce.llm.fakes:FakeWriter"),
     },
 }

@@ -175,7 +175,8 @@ class LlmSettings(Section):
     """Writes the reply: all of it at once, in a few denoising steps."""
 
     engine: Annotated[str, *_engine("llm")]
-    """Which writer: embedded, or a class of your own."""
+    """Which writer: embedded; reader or twin, its rivals, which write word by word; or a class of
+    your own."""
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     """K, the denoising steps of a reply: fewer are faster, more are surer."""
     min_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]

@@ -16,6 +16,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -91,6 +92,10 @@ class Length:
 def main() -> int:
     """Measure, print the tables, write what is asked for."""
     args = parse()
+    if args.picture and find_spec("matplotlib") is None:
+        print("bench_llm: --picture needs matplotlib: pip install matplotlib", file=sys.stderr)
+        return 2
+
     if args.threads:
         torch.set_num_threads(args.threads)
 

@@ -60,7 +60,7 @@ def test_an_unknown_engine_is_refused_with_the_nearest_one() -> None:
 
     assert str(caught.value) == (
         "llm.engine: there is no llm engine 'embeded'; did you mean embedded? "
-        "(there are: embedded, fake, or your own as module:Class)"
+        "(there are: embedded, reader, twin, fake, or your own as module:Class)"
     )
 
     with pytest.raises(SettingsError, match="there is no transcriber engine 'zzz' "):
