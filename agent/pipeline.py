@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from atonce.agent.engines import Engines
 from atonce.agent.events import ChunkSpoken, Event, NothingToSay, QuestionHeard
 from atonce.agent.knowledge import build_prompt
 from atonce.agent.reply import Reply, ReplyRules, ReplyWriter
+from atonce.config.errors import EngineError
 from atonce.config.schema import Settings
 from atonce.llm.protocols import Exchange, Plan
 from atonce.speech.audio_file import join
 from atonce.speech.chunker import chunks
-from atonce.speech.protocols import Audio, Synthesizer
+from atonce.speech.protocols import Audio
 from atonce.speech.speaking import spoken
 from atonce.speech.spoken import speak
 
@@ -55,15 +56,22 @@ async def answer(
     prompt = build_prompt(settings.agent.role, settings.agent.facts, heard, history)
     writer = ReplyWriter(engines.writer, engines.writing, _rules(settings), clock=clock)
     reply = await writer.write(prompt, emit)
+    said = [chunk.text for chunk in chunks(speak(reply.text))]
     pieces = []
 
-    async for piece in engines.speaking.iterate(_sound(reply.text, engines.synthesizer)):
+    if not said:
+        emit(NothingToSay(clock(), reply.text))
+        return Answer(heard, reply, None)
+
+    async for piece in engines.speaking.iterate(spoken(said, engines.synthesizer)):
         emit(ChunkSpoken(clock(), piece.seconds))
         pieces.append(piece)
 
     if not pieces:
-        emit(NothingToSay(clock(), reply.text))
-        return Answer(heard, reply, None)
+        raise EngineError(
+            f"the synthesizer gave no sound for {reply.text!r}; choose another voice or engine"
+            " (synthesizer.voice, synthesizer.engine)"
+        )
 
     return Answer(heard, reply, join(pieces))
 
@@ -76,10 +84,6 @@ async def _hear(audio: Audio, engines: Engines) -> str:
 
     transcript = await engines.hearing.run(lambda: transcriber.transcribe(audio))
     return transcript.text
-
-
-def _sound(text: str, synthesizer: Synthesizer) -> Iterator[Audio]:
-    yield from spoken((chunk.text for chunk in chunks(speak(text))), synthesizer)
 
 
 def _rules(settings: Settings) -> ReplyRules:
