@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_ask(commands)
     _add_race(commands)
+    _add_tune(commands)
     _add_models(commands)
     _add_settings(commands)
     _add_doctor(commands)
@@ -121,6 +122,18 @@ def _add_race(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
     _with_settings(parser)
     parser.set_defaults(run=_race)
+
+
+def _add_tune(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "tune", help="measure this machine, and choose the denoising steps for it"
+    )
+    parser.add_argument("--quick", action="store_true", help="a minute instead of some")
+    parser.add_argument(
+        "--packs", type=Path, metavar="DIR", help="scenario packs to try another writer on"
+    )
+    _with_settings(parser)
+    parser.set_defaults(run=_tune)
 
 
 def _add_models(commands: _Commands) -> None:
@@ -179,6 +192,14 @@ def _race(arguments: argparse.Namespace) -> int:
         overrides=arguments.overrides,
         is_zero_shot=arguments.zero_shot,
         is_json=arguments.json,
+    )
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    from atonce.agent import tune
+
+    return tune.run(
+        arguments.config, arguments.overrides, packs=arguments.packs, is_quick=arguments.quick
     )
 
 

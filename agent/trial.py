@@ -203,11 +203,10 @@ def write_together(rows: Rows, asked: Sequence[tuple[PromptCache, Plan]]) -> lis
 
 
 def ranks(example: Example, cache: PromptCache) -> list[int]:
-    """The ranks of the facts that the turn rests on, as the writer was told them."""
+    """The rank of every fact, as the writer was told, see evaluation.py."""
     clues = getattr(cache, "clues", None)
     facts = len(example.prompt.facts)
-    every = ranks_told(clues, facts) if isinstance(clues, Clues) else ranks_by_words(example)
-    return [every[fact] for fact in example.gold]
+    return ranks_told(clues, facts) if isinstance(clues, Clues) else ranks_by_words(example)
 
 
 def written(example: Example, told: Told, engine: str) -> Written:

@@ -90,7 +90,7 @@ class TrialLog:
         return self._told[turn_name(prompt)][way]
 
     def ranks(self, prompt: Prompt) -> Sequence[int]:
-        """The ranks of the facts that the turn rests on."""
+        """The rank of every fact, as the writer was told."""
         return self._ranks[turn_name(prompt)]
 
     def add(self, prompt: Prompt, told: Mapping[str, Told], ranks: Sequence[int]) -> None:

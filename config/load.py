@@ -49,12 +49,15 @@ class Loaded:
     """For every setting, such as ("llm", "steps"), where its value stands."""
 
 
-def load(config: Path | None = None, overrides: Sequence[str] = ()) -> Loaded:
+def load(
+    config: Path | None = None, overrides: Sequence[str] = (), *, with_tuned: bool = True
+) -> Loaded:
     """All settings in force. config: a file, else the user's own if there is one; overrides: as
-    behind --set, "llm.steps=8"."""
+    behind --set, "llm.steps=8"; with_tuned: what `atonce tune` found, too."""
     file = config or user_file()
     layers = [_file_layer(file)] if file else []
-    return _loaded([*_tuned_layers([*layers, _override_layer(overrides)]), *layers], overrides)
+    found = _tuned_layers([*layers, _override_layer(overrides)]) if with_tuned else []
+    return _loaded([*found, *layers], overrides)
 
 
 def defaults(overrides: Sequence[str] = ()) -> Loaded:

@@ -103,11 +103,13 @@ def write_all(
             yield plan, Written(example, last.text, verdict, last.step, ms)
 
 
-def best_fact(example: Example) -> Written:
-    """The rival: the fact that ranks first, read out, whatever was asked."""
-    prompt = example.prompt
-    scores = rank(prompt.question, prompt.facts, prompt.history)
-    reply = prompt.facts[scores.index(max(scores))]
+def best_fact(example: Example, ranks: Sequence[int] = ()) -> Written:
+    """The rival: the fact that ranks first, read out, whatever was asked.
+
+    ranks: of all facts; without them the words decide.
+    """
+    place = list(ranks or ranks_by_words(example)).index(0)
+    reply = example.prompt.facts[place]
     return Written(example, reply, judge(example, reply), 0, 0.0, "fact")
 
 
@@ -200,17 +202,25 @@ def ranks_told(clues: Clues, facts: int) -> list[int]:
 def ranks_by_words(example: Example) -> list[int]:
     """The same by ranking.py, for writers that are told no ranks."""
     prompt = example.prompt
-    scores = rank(prompt.question, prompt.facts, prompt.history)
+    return ranks_of(rank(prompt.question, prompt.facts, prompt.history))
+
+
+def ranks_of(scores: Sequence[float]) -> list[int]:
+    """The same of scores, the highest first."""
     order = sorted(range(len(scores)), key=lambda fact: (-scores[fact], fact))
     return [min(order.index(fact), OTHER - FIRST) for fact in range(len(scores))]
 
 
-def found_within(ranks: Sequence[tuple[int, ...]], most: int) -> float:
-    """Share of grounded turns whose facts all have one of the first `most` ranks.
-
-    ranks: for every grounded turn those of the facts it rests on.
-    """
-    return mean([max(of_turn) < most for of_turn in ranks])
+def found_within(examples: Sequence[Example], ranks: Sequence[Sequence[int]], most: int) -> float:
+    """Share of grounded turns whose facts all have one of the first `most` ranks; ranks: for every
+    turn those of all facts."""
+    return mean(
+        [
+            max(of_turn[fact] for fact in example.gold) < most
+            for example, of_turn in zip(examples, ranks, strict=True)
+            if example.gold
+        ]
+    )
 
 
 def line(name: str, row: Shares) -> str:

@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import score_table
 from score_table import Entry
 
+from atonce.agent.tune import decisive, sha256
 from atonce.config.schema import LlmSettings
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "llm" / "embedded"
 CARD, QUALITY = EMBEDDED / "README.md", EMBEDDED / "quality.json"
-WRITER = EMBEDDED / "writer.safetensors"
 BEGIN, END = "<!-- scores: begin -->\n", "<!-- scores: end -->"
 ABOUT = """`{command}`: {turns} of places that nobody trains on, drawn once with a fixed seed, the
 same for every row; the autoregressive rivals had a part of them, evenly. Canvas {llm.canvas}, rule
 {llm.rule}. Percent; in brackets 95 % intervals, bootstrap over questions. *Not its own*: grounded
 turns where no draft passed the check, counted as wrong; *whole agent* counts what was said instead,
 too. *ms*: median, written alone, the reading of the prompt left out."""
-FOUND = """All facts that answer stand among the first 1 / 2 / 3 that the writer was told in {shares}
-% of the grounded turns."""
+FOUND = """All facts that answer stand among the first 1 / 2 / 3 that the writer was told in
+{shares} % of the grounded turns."""
 
 
 def write_card(
@@ -80,7 +79,7 @@ def write_quality(by_canvas: Mapping[int, Sequence[Entry]], llm: LlmSettings) ->
         for canvas, entries in sorted(by_canvas.items())
     }
     state = {
-        "writer": sha256(WRITER.read_bytes()).hexdigest(),
+        "weights": sha256(*decisive(EMBEDDED)),
         "rule": llm.rule,
         "by_canvas": table,
     }

@@ -32,7 +32,15 @@ from atonce.config.load import defaults
 from atonce.config.schema import LlmSettings, Settings
 from atonce.llm.corpus import Example, load_packs
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
-from atonce.llm.evaluation import best_fact, draw_turns, found_within, honest, ranks_by_words
+from atonce.llm.evaluation import (
+    best_fact,
+    draw_turns,
+    found_within,
+    honest,
+    ranks_by_words,
+    ranks_of,
+)
+from atonce.llm.finder import Finder
 from atonce.llm.protocols import Plan, Writer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,10 +96,10 @@ async def evaluate(args: argparse.Namespace) -> int:
     settings = defaults(args.overrides).settings
     examples = draw_turns(load_packs(args.packs), args.turns)
     if args.ranker_only:
-        print(found_line(facts_found([gold_ranks(one) for one in examples]), "by words alone"))
+        show_rankers(examples)
         return 0
 
-    scores = Scores([], [0.0, 0.0, 0.0], {})
+    scores = Scores([], [ranks_by_words(one) for one in examples], {})
     for engine in [args.engine] if args.engine else ["embedded", *RIVALS]:
         try:
             writer = make(engine, settings, args.writer)
@@ -103,8 +111,9 @@ async def evaluate(args: argparse.Namespace) -> int:
         else:
             await add_engine(scores, engine, writer, examples, settings, args)
 
+    told = [best_fact(one, ranks) for one, ranks in zip(examples, scores.ranks, strict=True)]
     fixed = [
-        Entry("best fact read out, always", [best_fact(one) for one in examples], is_fixed=True),
+        Entry("best fact, read out always", told, is_fixed=True),
         Entry("honest sentence, always", [honest(one) for one in examples], is_fixed=True),
     ]
     report(args, settings, scores, fixed)
@@ -117,8 +126,8 @@ class Scores:
 
     entries: list[Entry]
     """Rows of the table."""
-    found: list[float]
-    """Share of grounded turns whose facts are all among the first 1, 2, 3."""
+    ranks: Sequence[Sequence[int]]
+    """For every turn the ranks of all facts, as the denoiser was told; else by words."""
     by_canvas: dict[int, list[Entry]]
     """Rows of other canvases."""
 
@@ -143,7 +152,7 @@ async def add_engine(
     if is_rival:
         return
 
-    scores.found = facts_found([tuple(trial.log.ranks(one.prompt)) for one in turns])
+    scores.ranks = [trial.log.ranks(one.prompt) for one in turns]
     scores.by_canvas[canvas] = rows
     if args.card:
         few = thinned(examples, QUICK_CANVAS_TURNS if args.quick else CANVAS_TURNS)
@@ -159,7 +168,9 @@ def make(engine: str, settings: Settings, writer: Path) -> Writer:
     models.ensure(registry.models("llm", llm), lambda text: print(text, file=sys.stderr))
     if engine == "embedded" and writer != SHIPPED_WRITER:
         cache = models.cache_folder() / "converted"
-        return EmbeddedWriter(models.folder("smollm2-135m"), cache, writer, threads=llm.threads)
+        find = Finder.load(models.folder("minilm")).find
+        reader = models.folder("smollm2-135m")
+        return EmbeddedWriter(reader, cache, writer, find=find, threads=llm.threads)
 
     made: Writer = registry.find("llm", engine).from_settings(llm)
     return made
@@ -235,15 +246,25 @@ def progress(engine: str, turns: int) -> Callable[[int], None]:
     return tell
 
 
-def gold_ranks(example: Example) -> tuple[int, ...]:
-    """The ranks of the facts that a turn rests on, by words."""
-    every = ranks_by_words(example)
-    return tuple(every[fact] for fact in example.gold)
+def show_rankers(examples: Sequence[Example]) -> None:
+    """Are the right facts ranked first? By words alone, and as the embedded writer is told."""
+    by_words = [ranks_by_words(one) for one in examples]
+    print(found_line(facts_found(examples, by_words), "by words alone"))
+    finder = Finder.load(models.folder("minilm"))
+    told = []
+    for place, one in enumerate(examples, 1):
+        prompt = one.prompt
+        scores = finder.find(prompt.question, prompt.facts, prompt.history).scores
+        told.append(ranks_of(scores))
+        if place % 50 == 0:
+            print(f"{place} of {len(examples)} turns", file=sys.stderr, flush=True)
+
+    print(found_line(facts_found(examples, told), "as the writer is told"))
 
 
-def facts_found(ranks: Sequence[tuple[int, ...]]) -> list[float]:
-    """Share of grounded turns whose facts are all among the first 1, 2, 3; () is another turn."""
-    return [found_within([of for of in ranks if of], most) for most in (1, 2, 3)]
+def facts_found(examples: Sequence[Example], ranks: Sequence[Sequence[int]]) -> list[float]:
+    """Share of grounded turns whose facts are all among the first 1, 2, 3."""
+    return [found_within(examples, ranks, most) for most in (1, 2, 3)]
 
 
 def found_line(found: Sequence[float], how: str) -> str:
@@ -273,7 +294,8 @@ def report(
     print(f"canvas {settings.llm.canvas}, rule {settings.llm.rule}")
     print("\n".join(score_table.text_table(rows)))
     print("\n".join(score_table.comparisons(main_entry, card.rivals(main_entry, rows))))
-    print(found_line(scores.found, "as the writer was told"))
+    found = facts_found([one.example for one in fixed[0].written], scores.ranks)
+    print(found_line(found, "as the writer was told"))
     print("\n".join(score_table.kinds_table(main_entry)))
     if args.picture:
         from score_picture import draw
@@ -284,11 +306,11 @@ def report(
 
     if args.card:
         command = f"scripts/evaluate{' --quick' if args.quick else ''}"
-        card.write_card(main_entry, rows, scores.found, settings.llm, command)
+        card.write_card(main_entry, rows, found, settings.llm, command)
         card.write_quality(scores.by_canvas, settings.llm)
 
     if args.json:
-        print(json.dumps(score_table.as_json(main_entry, rows, scores.found)))
+        print(json.dumps(score_table.as_json(main_entry, rows, found)))
 
 
 def print_wrong(entry: Entry) -> None:

@@ -118,9 +118,18 @@ def test_ranks_by_words_put_the_best_fact_first() -> None:
     assert ranks_by_words(turn)[place] == 0
 
 
+def test_the_fact_that_a_writer_was_told_first_can_be_read_out() -> None:
+    turn = draw_turns(DEV, 5)[2]
+    ranks = [3, 3, 0, *[3] * len(turn.prompt.facts)]
+    assert best_fact(turn, ranks).reply == turn.prompt.facts[2]
+
+
 def test_a_turn_is_found_when_all_its_facts_are() -> None:
-    assert found_within([(0,), (1, 0), (3,)], 1) == pytest.approx(1 / 3)
-    assert found_within([(0,), (1, 0), (3,)], 2) == pytest.approx(2 / 3)
+    turn = draw_turns(DEV, 5)[2]
+    turns = [replace(turn, gold=gold) for gold in ((2,), (1, 2), (0,), ())]
+    ranks = [[3, 1, 0, 2]] * 4
+    assert found_within(turns, ranks, 1) == pytest.approx(1 / 3)
+    assert found_within(turns, ranks, 2) == pytest.approx(2 / 3)
 
 
 def test_intervals_hold_the_share_and_shrink_with_more_questions() -> None:
