@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from atonce.agent.content_words import stems_of
 from atonce.agent.evidence import read_facts
-from atonce.llm.protocols import Exchange, Prompt
+from atonce.llm.protocols import Exchange, Found, Prompt
 from atonce.llm.ranking import rank
 
 logger = logging.getLogger(__name__)
@@ -78,10 +78,22 @@ def _shortened(question: str) -> str:
     return " ".join(words[-MAX_QUESTION_WORDS:])
 
 
-def best_fact(prompt: Prompt) -> Match | None:
-    """The fact that answers the question, if one clearly does."""
-    match = likeliest_fact(prompt)
+def best_fact(prompt: Prompt, found: Found | None = None) -> Match | None:
+    """The fact that answers the question, if one clearly does.
+
+    found: what the engine found; None: only words are compared.
+    """
+    match = likeliest_found(prompt, found) if found else likeliest_fact(prompt)
     return match if match and match.certainty >= CLEAR else None
+
+
+def likeliest_found(prompt: Prompt, found: Found) -> Match | None:
+    """The fact that the engine puts first; by words where it cannot say that none answers."""
+    if not found.scores or found.none == -math.inf:
+        return likeliest_fact(prompt)
+
+    index = found.scores.index(max(found.scores))
+    return Match(prompt.facts[index], index, found.chances[index])
 
 
 def likeliest_fact(prompt: Prompt) -> Match | None:

@@ -19,7 +19,7 @@ from atonce.agent.reply_check import Problem, Verdict, check
 from atonce.agent.worker import Worker
 from atonce.config.errors import ReplyError
 from atonce.llm.editing import remasked
-from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
+from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Searched, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ class ReplyRules:
     """How often a failing reply may be repaired."""
     unknown: str
     """The honest sentence when nothing else may be said."""
+    reply_s: float = 0.0
+    """How long a reply is to last when it is spoken; 0: as long as its answer takes."""
 
 
 @dataclass(slots=True)
@@ -82,11 +84,11 @@ class ReplyWriter:
     ) -> Reply:
         """The reply to a prompt; every step on the way is emitted.
 
-        deadline_s: when it has to stand, on the clock; None: no deadline but the plan's own.
+        deadline_s: when it has to stand, on the writer's clock; None: whenever it does.
         """
-        plan = self._rules.plan
-        if deadline_s is not None:
-            plan = replace(plan, deadline_s=deadline_s)
+        plan = replace(self._rules.plan, deadline_s=deadline_s)
+        if self._rules.reply_s:
+            plan = replace(plan, canvas=min(plan.canvas, canvas_for(self._rules.reply_s)))
 
         cache = await self._worker.run(lambda: self._writer.read(prompt))
         emit(PromptRead(self._clock(), cache.tokens))
@@ -94,6 +96,9 @@ class ReplyWriter:
 
         try:
             draft = await self._settle(cache, prompt, plan, emit, progress)
+            if draft is None and plan.canvas < self._rules.plan.canvas:  # no sentence was so short
+                plan = replace(plan, canvas=self._rules.plan.canvas)
+                draft = await self._settle(cache, prompt, plan, emit, progress)
         except ReplyError as fault:
             logger.warning("the reply came to nothing: %s", fault)
             draft = None
@@ -103,7 +108,8 @@ class ReplyWriter:
         if draft is not None:
             return Reply(draft.text, "denoiser", progress.steps, progress.repairs, draft.forced)
 
-        reply = self._fallback(prompt)
+        found = cache.found if isinstance(cache, Searched) else None
+        reply = self._fallback(prompt, found)
         return replace(reply, steps=progress.steps, repaired=progress.repairs)
 
     async def _settle(
@@ -141,8 +147,8 @@ class ReplyWriter:
     def _judge(self, text: str, prompt: Prompt) -> Verdict:
         return check(text, prompt=prompt) if self._rules.is_checked else Verdict(())
 
-    def _fallback(self, prompt: Prompt) -> Reply:
-        match = best_fact(prompt)
+    def _fallback(self, prompt: Prompt, found: Found | None) -> Reply:
+        match = best_fact(prompt, found)
 
         if match is None:
             return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)

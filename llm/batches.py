@@ -14,9 +14,9 @@ from torch import Tensor
 
 from atonce.llm.board import tell
 from atonce.llm.clues import find_clues
-from atonce.llm.finder import Found
 from atonce.llm.model import Cache, KeyValue, Told, Tower
 from atonce.llm.pool import ReadScene, ReadTurn
+from atonce.llm.protocols import Found
 
 VIEWS = 2
 

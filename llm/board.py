@@ -21,6 +21,7 @@ from torch import Tensor
 from atonce.llm.clues import KINDS, Clues
 from atonce.llm.commit import Guess
 from atonce.llm.model import BEST, NONE, Cache, Told, Tower, score
+from atonce.llm.protocols import Found
 
 # Candidates for a position: one for each neighbour that it must not repeat, and one in hand.
 RANKS = 4
@@ -37,8 +38,10 @@ class ReadPrompt:
     """What the reader kept of all but the last token, at the tower's depths."""
     choices: Tensor
     """Ids that the reply may hold, ascending, (V)."""
+    found: Found
+    """Which facts answer."""
     clues: Clues
-    """Which facts answer, and where they stand."""
+    """Where they stand."""
     features: Tensor
     """What the clues say of every token, (1, P, FEATURES)."""
     keys: Tensor

@@ -177,6 +177,7 @@ class EmbeddedWriter:
             ids=tuple(ids),
             past=known.past.at(self._tower.depths),
             choices=choices,
+            found=found,
             clues=clues,
             features=tell(clues, 0).features,
             keys=keys,

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from atonce.config.errors import ModelError
 from atonce.llm.encoder import Encoder, EncoderSizes, closed, from_bert, pad
-from atonce.llm.protocols import Exchange
+from atonce.llm.protocols import Exchange, Found
 from atonce.llm.ranking import rank
 from atonce.llm.weights import (
     FETCH_AGAIN,
@@ -48,16 +48,6 @@ NEAR_ASKED, NEAR_ALL, WORDS = range(3)  # what is known before anything is read 
 LOWEST_WORDS = -8.0  # a fact that shares no word is not more unlikely than this
 MAX_QUESTION, MAX_PAST_QUESTION, MAX_PAST_REPLY, MAX_FACT = 60, 20, 40, 70  # tokens
 KEPT = 8  # sets of facts that stay read
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What was found: logits, so that their softmax is how likely each outcome is."""
-
-    scores: tuple[float, ...]
-    """One for every fact: it answers the question."""
-    none: float = float("-inf")
-    """No fact does; minus infinity where that was not asked."""
 
 
 Find = Callable[[str, Sequence[str], Sequence[Exchange]], Found]

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from atonce.llm import prompting
 from atonce.llm.corpus import Example, Pack, Scene, draw_scene
-from atonce.llm.finder import Find, Found
+from atonce.llm.finder import Find
 from atonce.llm.lessons import canonical_reply, lessons
 from atonce.llm.model import Cache, KeyValue, Reader
-from atonce.llm.protocols import Exchange
+from atonce.llm.protocols import Exchange, Found
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.weights import write_whole
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,40 @@ class Draft:
         return not any(cell.is_open for cell in self.cells)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Which facts answer a question: logits; their softmax is how likely each outcome is."""
+
+    scores: tuple[float, ...]
+    """One for every fact: it answers the question."""
+    none: float = -math.inf
+    """No fact does; minus infinity where that was not asked."""
+
+    @property
+    def chances(self) -> tuple[float, ...]:
+        """How likely each fact is the one, 0 to 1; what is left of 1 is that none is."""
+        highest = max((*self.scores, self.none), default=0.0)
+        weights = [math.exp(score - highest) for score in self.scores]
+        total = sum(weights) + math.exp(self.none - highest)
+        return tuple(weight / total for weight in weights)
+
+
 class PromptCache(Protocol):
     """A prompt that was read, whatever the engine keeps of it."""
 
     @property
     def tokens(self) -> int:
         """Length of the whole prompt in tokens."""
+        ...
+
+
+@runtime_checkable
+class Searched(Protocol):
+    """A prompt that was read by an engine that looks for the facts that answer; not all do."""
+
+    @property
+    def found(self) -> Found:
+        """What it found."""
         ...
 
 

@@ -23,9 +23,10 @@ from torch import Tensor
 from atonce.llm.batches import VIEWS, Batch, View, collate
 from atonce.llm.clues import CANVAS
 from atonce.llm.copying import read_out
-from atonce.llm.finder import Find, Found
+from atonce.llm.finder import Find
 from atonce.llm.model import Reader, Tower, score
 from atonce.llm.pool import ReadScene, ReadTurn, load_scene
+from atonce.llm.protocols import Found
 from atonce.llm.weights import write_whole
 
 ALL_MASKED = 0.75  # share of first views with every position open

@@ -14,7 +14,7 @@ from atonce.agent.knowledge import (
     clean,
     likeliest_fact,
 )
-from atonce.llm.protocols import Exchange, Prompt
+from atonce.llm.protocols import Exchange, Found, Prompt
 
 FACTS = {
     "hours": "The museum is open from 9:00 am to 5:00 pm, Tuesday to Sunday.",
@@ -80,3 +80,25 @@ def test_a_question_that_no_fact_answers_stays_without(question: str) -> None:
 def test_without_facts_there_is_nothing_to_read_out() -> None:
     assert best_fact(Prompt("the guide", (), "When do you open?")) is None
     assert likeliest_fact(Prompt("the guide", (), "When do you open?")) is None
+
+
+def test_what_the_engine_found_decides_where_it_can_say_that_none_answers() -> None:
+    told = prompt("Is there somewhere to sit?")
+    sure = Found((0.0,) * (len(told.facts) - 1) + (5.0,), none=-2.0)
+    match = best_fact(told, sure)
+
+    assert match is not None
+    assert match.index == len(told.facts) - 1
+    assert match.certainty == pytest.approx(sure.chances[-1])
+
+
+def test_a_fact_that_the_engine_doubts_is_not_read_out() -> None:
+    told = prompt("How much is an adult ticket?")
+
+    assert best_fact(told, Found((1.0,) * len(told.facts), none=3.0)) is None
+
+
+def test_an_engine_that_only_compared_words_is_asked_for_words() -> None:
+    told = prompt("How much is an adult ticket?")
+
+    assert best_fact(told, Found((0.0,) * len(told.facts))) == best_fact(told)

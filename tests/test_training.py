@@ -11,9 +11,10 @@ import torch
 
 from atonce.llm.batches import Batch, collate
 from atonce.llm.corpus import Pack, Turn, draw_scene
-from atonce.llm.finder import Found, find_by_words
+from atonce.llm.finder import find_by_words
 from atonce.llm.model import Reader, Tower
 from atonce.llm.pool import ReadScene, fill_pool, load_scene, read_scene, save_scene, search
+from atonce.llm.protocols import Found
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.training import CANVASES, Recipe, Trainer, begin, favour
 from atonce.llm.weights import load_base
