@@ -43,7 +43,7 @@ RULES = (
 )
 _PRIVATE = re.compile("[\ue000\ue001]")
 _MARKS_BEFORE = re.compile(r"^[,;:.!?]+(?=\w)")
-_DOUBLED = re.compile(r"[,;:]+(?=[.,;:!?])|(?<=[,;:.!?])[,;:]+")
+_DOUBLED = re.compile(r"\.(?=[,;:])|[,;:]+(?=[.,;:!?])|(?<=[!?])[.,;:]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from atonce.speech.spoken_rules import VALUE, WORD, Piece, Rule, word
 
 # fmt: off
 _TITLES = {
-    "Dr": "Doctor", "Mr": "Mister", "Mrs": "Missus", "Ms": "Miz", "St": "Saint",
+    "Dr": "Doctor", "Mr": "Mister", "Mrs": "Missus", "Ms": "Miz", "Drs": "Doctors", "St": "Saint",
     "Prof": "Professor", "Mt": "Mount",
 }
 _TITLES_WITH_DOT = {
@@ -31,7 +31,7 @@ _SIDES = {"N": "North", "S": "South", "E": "East", "W": "West"}
 # fmt: off
 _OPEN = {
     "approx": "approximately", "incl": "including", "excl": "excluding", "vs": "versus",
-    "cf": "compare", "e.g": "for example", "i.e": "that is",
+    "cf": "compare", "e.g": "for example", "i.e": "that is", "a.k.a": "also known as",
 }
 _BEFORE_NUMBERS = {
     "no": "number", "nos": "numbers", "max": "maximum", "min": "minimum", "fig": "figure",
@@ -154,10 +154,10 @@ NAMES: tuple[Rule, ...] = (
     ),
     word(
         rf"\b(?:(?P<title>{'|'.join(_TITLES)})\b\.?|(?P<dotted>{'|'.join(_TITLES_WITH_DOT)})\.)"
-        r"(?=\s[A-Z\u00c0-\u00de])",
+        r"(?=\s[A-Z\u00c0-\u00de]|\s(?:and|or|&)\s(?:Mr|Mrs|Ms|Dr)\b)",
         _title,
     ),
-    word(rf"\b[A-Z][a-z]+\s(?P<street>{'|'.join(_STREETS)})\b(?:\.(?=,?\s*\S))?", _street),
+    word(rf"\b[A-Z][a-z]+\.?\s(?P<street>{'|'.join(_STREETS)})\b(?:\.(?=,?\s*\S))?", _street),
     word(
         rf"\b(?P<short>{'|'.join(_BEFORE_NUMBERS)})\.\s?(?=[\d{VALUE}])",
         lambda match: _BEFORE_NUMBERS[match["short"].lower()] + " ",

@@ -168,7 +168,7 @@ DATES: tuple[Rule, ...] = (
         _day_month,
     ),
     value(
-        rf"\b{_MONTH}\s{_DAY}(?:{_DASH}(?P<until>[12]?\d|3[01])(?:st|nd|rd|th)?(?![\w:.]\d|\d))?"
+        rf"\b{_MONTH}\s{_DAY}(?:(?:{_DASH}|\sto\s)(?P<until>[12]?\d|3[01])(?:st|nd|rd|th)?(?![\w:.]\d|\d))?"
         rf"(?:,?\s{_YEAR}\b)?(?![\w:])(?!\.\d)(?!\s?[ap]\.?m\b)",
         _month_day,
     ),
@@ -187,6 +187,10 @@ CLOCK: tuple[Rule, ...] = (
         rf"(?P<closes>1[3-9]|2[0-4]):(?P<until>[0-5]\d)(?!{_HALF}){_AFTER}",
         _opening,
     ),
+    value(  # 5:00-6:00 pm: the first hour is of the same half
+        rf"(?<![\w.:/])(?P<hour>[1-9]|1[0-2]):00(?=(?:{_DASH}|\sto\s)\d\d?:[0-5]\d{_HALF})",
+        lambda match: cardinal(match["hour"]),
+    ),
     value(
         r"\b(?:scale|ratio|score|odds)(?: of| is| was| are)? (?P<all>\d+:\d+)(?![\w:])",
         lambda match: [Piece(*match.span("all"), _score(match))],
@@ -194,9 +198,11 @@ CLOCK: tuple[Rule, ...] = (
     value(rf"(?<![\w.:/]){_CLOCK}{_HALF}?{_AFTER}", _clock),
     value(rf"(?<![\w.:/])(?P<hour>0?\d|1[0-2])\.(?P<minute>[0-5]\d){_HALF}{_AFTER}", _clock),
     value(rf"(?<![\w.:/])(?P<hour>[1-9]|1[0-2]){_HALF}{_AFTER}", _hour),
+    value(rf"(?<![\w.:/])(?P<hour>[1-9]|1[0-2])(?P<minute>[0-5]\d){_HALF}{_AFTER}", _clock),
     value(r"(?<![\w.:/])(?P<all>\d+:\d+)(?![\w:/])", _score),
 )
 YEARS: tuple[Rule, ...] = (
+    value(r"(?<!\w)['’](\d\d)\b", lambda match: cardinal(match[1])),
     value(
         rf"{_BEFORE}{_YEAR}{_DASH}(?P<until>(?:1\d|2[01])\d\d|\d\d)(?![\w/-]|[.,]\d){_COUNTED}",
         _year_range,

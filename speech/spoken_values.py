@@ -252,6 +252,8 @@ PLAIN: tuple[Rule, ...] = (
     value(rf"()([{''.join(_VULGAR)}])", lambda match: f" {_vulgar(match)} "),
 )
 RANGES: tuple[Rule, ...] = (
-    word(rf"(?<=[{VALUE}])\s?[-–—]\s?(?=[{VALUE}])", " to "),
+    word(rf"(?<=[{VALUE}])\.?\s?[-–—]\s?(?=[{VALUE}])", " to "),
     word(rf"(?<=[{VALUE}])\+", " plus "),
+    word(rf"(?<=[{VALUE}])\s?[★⭐*](?!\w)", " star "),
+    word(r"[★⭐]{2,5}", lambda match: f" {cardinal(str(len(match[0])))} stars "),
 )
