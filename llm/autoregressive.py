@@ -24,6 +24,7 @@ from torch import Tensor
 from atonce.config import models
 from atonce.config.errors import EngineError
 from atonce.config.schema import LlmSettings
+from atonce.llm.board import HIDDEN
 from atonce.llm.model import Cache, Layer, Reader, angles
 from atonce.llm.prompting import Mark
 from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache, Writer
@@ -64,46 +65,62 @@ class Decoder:
         products = sum(linear.weight.nbytes for linear in linears)
         return products + self.reader.embedding.nbytes  # the head is the embedding
 
-    def begin(self, past: Cache, features: Tensor | None, tokens: int, rows: int = 1) -> None:
-        """Lay the prompt down, and room for as many tokens of reply.
+    @torch.inference_mode()
+    def begin(
+        self,
+        past: Cache,
+        features: Tensor | None,
+        tokens: int,
+        *,
+        rows: int = 1,
+        lengths: Tensor | None = None,
+    ) -> None:
+        """Lay the prompts down, and room for as many tokens of reply.
 
-        past: all depths, (1, kv_heads, P, head). features: what is told of the prompt,
-        (P, FEATURES); None: nothing.
+        past: all depths, (B|1, kv_heads, P, head). features: what is told of the prompts,
+        (B|1, P, FEATURES); None: nothing. lengths: of the prompts but their last tokens, (B), where
+        the shorter ones are padded behind their end; None: all are of one length.
         """
-        sizes, P = self.reader.sizes, past.tokens
+        sizes, P, like = self.reader.sizes, past.tokens, self.reader.norm
         self.used, self.room = P, P + tokens
-        like = self.reader.norm
         shape = (rows, sizes.kv_heads, self.room, sizes.head)
         if not self._keys or self._keys[0].shape != shape:
-            self._keys = [
-                torch.empty(shape, dtype=like.dtype, device=like.device) for _ in past.layers
-            ]
-            self._values = [torch.empty_like(keys) for keys in self._keys]
+            empty = torch.empty(shape, dtype=like.dtype, device=like.device)
+            self._keys = [torch.empty_like(empty) for _ in past.layers]
+            self._values = [torch.empty_like(empty) for _ in past.layers]
 
         for depth, (keys, values) in enumerate(past.layers):
             self._keys[depth][:, :, :P] = keys
             self._values[depth][:, :, :P] = values
 
-        positions = torch.arange(P, self.room, device=like.device)[None]
-        cosine, sine = angles(positions, sizes)  # (1, 1, N, head)
-        self._cosine, self._sine = cosine[0, 0].to(like.dtype), sine[0, 0].to(like.dtype)
-        self._looks = None
-        if self.relevance is not None and features is not None:
-            self._looks = self._told(self.relevance, features, tokens)
+        starts = torch.full((1,), P) if lengths is None else lengths
+        positions = starts[:, None].to(like.device) + torch.arange(tokens, device=like.device)
+        cosine, sine = angles(positions, sizes)  # (B|1, 1, N, head)
+        self._cosine, self._sine = cosine.to(like.dtype), sine.to(like.dtype)
+        self._looks = self._told(features, hidden(lengths, P, tokens))
 
-    def _told(self, relevance: Tensor, features: Tensor, tokens: int) -> list[Tensor]:
-        """What is told of the prompt as a bias on every head's attention, by depth."""
+    def _told(self, features: Tensor | None, closed: Tensor | None) -> list[Tensor] | None:
+        """What every head is to look at, by depth; closed: (B, 1, S)."""
         sizes = self.reader.sizes
-        learned = torch.einsum("dhf,pf->dhp", relevance, features)  # (layers, heads, P)
-        learned = F.pad(learned, (0, tokens)).to(self.reader.norm.dtype)
-        groups = learned.view(sizes.layers, 1, sizes.kv_heads, -1, self.room)
-        return list(groups.unbind(0))
+        if self.relevance is None or features is None:
+            if closed is None:
+                return None
+
+            looks = closed[None].expand(sizes.layers, -1, sizes.heads, -1)
+        else:
+            looks = torch.einsum("dhf,bpf->dbhp", self.relevance, features)
+            looks = F.pad(looks, (0, self.room - looks.shape[-1]))  # (layers, B|1, heads, S)
+            looks = looks if closed is None else looks + closed
+
+        looks = looks.to(self.reader.norm.dtype)
+        return list(looks.reshape(sizes.layers, -1, sizes.kv_heads, sizes.heads // sizes.kv_heads,
+                                  self.room).unbind(0))  # fmt: skip
 
     def step(self, tokens: Tensor) -> Tensor:
         """One more token a row, (B), → logits over all that follows it, (B, vocabulary)."""
         x = F.embedding(tokens, self.reader.embedding)  # (B, width)
-        place = self.used - (self.room - len(self._cosine))
-        cosine, sine = self._cosine[place], self._sine[place]
+        place = self.used - (self.room - self._cosine.shape[2])
+        cosine, sine = self._cosine[:, :, place], self._sine[:, :, place]  # (B|1, 1, head)
         for depth, layer in enumerate(self.reader.layers):
             x = self._through(cast("Layer", layer), depth, x, cosine, sine)
 
@@ -112,7 +129,7 @@ class Decoder:
         return self._head(F.rms_norm(x, (sizes.width,), self.reader.norm, sizes.epsilon))
 
     def _through(self, layer: Layer, depth: int, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        """One layer: x (B, width), cosine and sine (head)."""
+        """One layer: x (B, width), cosine and sine (B|1, 1, head)."""
         s, B, now = self.reader.sizes, len(x), self.used
         h = F.rms_norm(x, (s.width,), layer.input_norm, s.epsilon)
         heads = layer.qkv(h).view(B, -1, s.head)  # (B, heads + 2 kv_heads, head)
@@ -217,7 +234,7 @@ class AutoregressiveWriter:
         self, prompt: WholePrompt, tokens: int, pinned: Sequence[int] = ()
     ) -> Iterator[list[tuple[int, float]]]:
         """Token after token, the end mark too; each time all so far, with their probabilities."""
-        self.decoder.begin(prompt.past, prompt.features, tokens)
+        self.decoder.begin(prompt.past, prompt.features[None], tokens)
         last, said = prompt.ids[-1], list[tuple[int, float]]()
         while len(said) < tokens:
             logits = self.decoder.step(torch.tensor([last]))[0].float()
@@ -252,6 +269,32 @@ class TwinWriter(AutoregressiveWriter):
     def from_settings(cls, settings: LlmSettings) -> Self:
         """The reader's fine-tuned form."""
         return cls(prompt_reader(settings.threads), twin=SHIPPED_TWIN)
+
+
+@torch.inference_mode()
+def write_together(decoder: Decoder, last: Tensor, tokens: int, end: int) -> list[list[int]]:
+    """The replies of all rows that were laid down, without end marks; last: (B).
+
+    All go on until the longest has ended.
+    """
+    said = torch.empty(len(last), 0, dtype=torch.long)
+    for _ in range(tokens):
+        last = decoder.step(last).argmax(-1)
+        said = torch.cat([said, last[:, None]], 1)
+        if bool((said == end).any(1).all()):
+            break
+
+    rows: list[list[int]] = said.tolist()
+    return [row[: row.index(end)] if end in row else row for row in rows]
+
+
+def hidden(lengths: Tensor | None, P: int, tokens: int) -> Tensor | None:
+    """Minus much where a row's prompt is padded, (B, 1, P + tokens); None: nowhere."""
+    if lengths is None or bool((lengths == P).all()):
+        return None
+
+    beyond = torch.arange(P) >= lengths[:, None]
+    return F.pad(beyond[:, None] * HIDDEN, (0, tokens))
 
 
 def prompt_reader(threads: int = 0) -> PromptReader:

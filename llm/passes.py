@@ -205,7 +205,7 @@ def denoising_pass(subject: Subject, canvas: int, rows: int) -> Work:
 def token_pass(subject: Subject, rows: int, room: int = 48) -> Work:
     """One more token a row; after `room` of them the reply begins anew."""
     decoder = Decoder(subject.reader, head=subject.reader_head)
-    decoder.begin(drawn_past(subject, subject.reader, 1), None, room, rows)
+    decoder.begin(drawn_past(subject, subject.reader, 1), None, room, rows=rows)
     tokens = torch.full((rows,), 16, device=subject.device)
 
     def work() -> Tensor:

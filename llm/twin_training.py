@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from atonce.llm import prompting
+from atonce.llm.autoregressive import Decoder, write_together
 from atonce.llm.board import tell
 from atonce.llm.clues import FIRST, SECOND, find_clues
 from atonce.llm.corpus import Example, Pack, draw_scene
@@ -59,8 +60,8 @@ class Turn:
     """Clues of the whole prompt but its last token, (P + T, FEATURES)."""
     target: list[int]
     """Tokens of the canonical reply, end mark included."""
-    is_unknown: bool
-    """The facts do not answer it."""
+    example: Example
+    """What it was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,16 @@ def begin(adapter: Adapter, seed: int = 1) -> None:
         adapter.relevance[:, :, FIRST], adapter.relevance[:, :, SECOND] = 2.0, 1.0
 
 
+def greedy_replies(
+    decoder: Decoder, scene: Scene, turns: Sequence[Turn], end: int
+) -> list[list[int]]:
+    """What the twin says in these turns, end marks left out; decoder: of the merged twin."""
+    past, features, _, positions = join(scene, turns, 1)
+    last = torch.tensor([turn.last for turn in turns])
+    decoder.begin(past, features, LONGEST, rows=len(turns), lengths=positions[:, 0])
+    return write_together(decoder, last, LONGEST, end)
+
+
 # ---- reading ----
 
 
@@ -287,7 +298,7 @@ def make_turn(
     clues = find_clues(prefix + ids, spans, len(prefix), scores, end)
     # The blank makes the first word the token that it is in a fact, as in the writer's replies.
     target = [*tokenizer.encode(f" {canonical_reply(example)}"), end]
-    return Turn(ids[-1], past, tell(clues, 0).features[0], target, example.is_unknown)
+    return Turn(ids[-1], past, tell(clues, 0).features[0], target, example)
 
 
 # ---- batches ----
@@ -301,7 +312,7 @@ def lay_out(turns: Sequence[Turn]) -> tuple[Tensor, Tensor, Tensor]:
         rest = longest - len(turn.target)
         ids.append([turn.last, *turn.target[:-1], *[turn.last] * rest])
         full.append([*turn.target, *[turn.target[-1]] * rest])
-        worth = UNKNOWN_WEIGHT if turn.is_unknown else 1.0
+        worth = UNKNOWN_WEIGHT if turn.example.is_unknown else 1.0
         weights.append([worth] * len(turn.target) + [0.0] * rest)
 
     return torch.tensor(ids), torch.tensor(full), torch.tensor(weights)

@@ -118,7 +118,7 @@ def check(trainer: TwinTrainer, dev: list[Scene]) -> None:
                 turns = [scene.turns[number] for number in batch]
                 losses, _ = trainer.losses(scene, turns)
                 for turn, row in zip(turns, losses, strict=True):
-                    kept = sums["unknown" if turn.is_unknown else "grounded"]
+                    kept = sums["unknown" if turn.example.is_unknown else "grounded"]
                     kept[0] += float(row.sum())
                     kept[1] += len(turn.target)
                     kept[2] += float(row[:2].sum())  # where the answer is chosen

@@ -11,8 +11,15 @@ import pytest
 import torch
 
 from atonce.config.errors import EngineError
-from atonce.llm.autoregressive import LONGEST, AutoregressiveWriter, Decoder, pinned_beginning
+from atonce.llm.autoregressive import (
+    LONGEST,
+    AutoregressiveWriter,
+    Decoder,
+    pinned_beginning,
+    write_together,
+)
 from atonce.llm.fakes import FakeWriter
+from atonce.llm.model import Cache
 from atonce.llm.protocols import Exchange, Plan, Prompt
 from atonce.llm.reading import PromptReader
 from atonce.llm.twin import Adapter, beside, load_twin, merge, save_twin
@@ -126,16 +133,37 @@ def test_another_engines_prompt_is_refused(prompts: PromptReader) -> None:
         AutoregressiveWriter(prompts).write(FakeWriter().read(PROMPT), PLAN)
 
 
-def test_rows_are_written_side_by_side_as_alone(prompts: PromptReader) -> None:
-    read = prompts.read(PROMPT)
-    alone, beside_others = Decoder(prompts.reader), Decoder(prompts.reader)
-    alone.begin(read.past, None, 3)
-    beside_others.begin(read.past, None, 3, rows=2)
-    with torch.inference_mode():
-        for token in (40, 41, 42):
-            one = alone.step(torch.tensor([token]))
-            two = beside_others.step(torch.tensor([7, token]))
-            assert torch.allclose(one[0], two[1], atol=1e-4)
+def test_rows_of_different_prompts_are_written_as_alone(
+    prompts: PromptReader, adapter: Adapter
+) -> None:
+    reads = [prompts.read(PROMPT), prompts.read(replace(PROMPT, question="price?"))]
+    assert reads[0].tokens != reads[1].tokens
+    longest = max(read.past.tokens for read in reads)
+    past = Cache(
+        tuple(
+            (
+                torch.cat([pad_end(read.past.layers[d][0], longest) for read in reads]),
+                torch.cat([pad_end(read.past.layers[d][1], longest) for read in reads]),
+            )
+            for d in range(prompts.reader.sizes.layers)
+        )
+    )
+    features = torch.stack([pad_end(read.features, longest) for read in reads])
+    lengths = torch.tensor([read.past.tokens for read in reads])
+    last = torch.tensor([read.ids[-1] for read in reads])
+    for relevance in (None, adapter.relevance):
+        together = Decoder(prompts.reader, relevance)
+        together.begin(past, features, 9, rows=2, lengths=lengths)
+        replies = write_together(together, last, 9, END)
+        for read, reply in zip(reads, replies, strict=True):
+            alone = Decoder(prompts.reader, relevance)
+            alone.begin(read.past, read.features[None], 9)
+            assert write_together(alone, torch.tensor([read.ids[-1]]), 9, END) == [reply]
+
+
+def pad_end(tensor: torch.Tensor, length: int) -> torch.Tensor:
+    """Longer along the last but one dimension."""
+    return torch.nn.functional.pad(tensor, (0, 0, 0, length - tensor.shape[-2]))
 
 
 # ---- the twin ----

@@ -217,7 +217,7 @@ STEPS = "a whole number from 1 to 64 is wanted here, not "
         ),
         (
             "llm:\n  engine: 7",
-            ":2: llm.engine: embedded, reader, twin, fake, or your own as module:Class is wanted here,",
+            ":2: llm.engine: embedded, reader, twin, fake, or your own as module:Class is wanted",
         ),
         ("llm: 8", ":1: llm: a section is wanted here, not the number 8"),
         ("llm: [8]", ":1: llm: a section is wanted here, not a list"),

@@ -143,7 +143,7 @@ def test_unknown_turns_count_less_and_padding_nothing(base: tuple[Reader, Tokeni
     for turn, row, targets in zip(scene.turns, weights, full, strict=True):
         length = len(turn.target)
         assert targets[:length].tolist() == turn.target
-        assert row[:length].eq(UNKNOWN_WEIGHT if turn.is_unknown else 1.0).all()
+        assert row[:length].eq(UNKNOWN_WEIGHT if turn.example.is_unknown else 1.0).all()
         assert row[length:].eq(0).all()
 
 
