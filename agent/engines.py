@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 from atonce.agent.knowledge import build_prompt
-from atonce.agent.worker import Worker
+from atonce.agent.worker import Arbiter, Stage, Worker
 from atonce.config import models, registry
 from atonce.config.errors import SettingsError
 from atonce.config.schema import Settings
 from atonce.llm.protocols import Writer
 from atonce.speech.protocols import Synthesizer, Transcriber
+
+_AT_ONCE = Stage.PLAYBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +51,22 @@ def ensure_models(settings: Settings, *, say: Callable[[str], None], hears: bool
 
 async def load(settings: Settings, *, hears: bool = True) -> Engines:
     """Load all engines at the same time; role and facts are read into the writer's cache."""
-    hearing, writing, speaking = Worker("hearing"), Worker("writing"), Worker("speaking")
+    arbiter = Arbiter()
+    hearing = Worker("hearing", arbiter, Stage.FINAL_TRANSCRIPT)
+    writing = Worker("writing", arbiter, Stage.REPLY)
+    speaking = Worker("speaking", arbiter, Stage.SYNTHESIS)
 
     try:
         async with asyncio.TaskGroup() as group:
-            writer = group.create_task(writing.run(lambda: _writer(settings)))
-            mouth = group.create_task(speaking.run(lambda: _synthesizer(settings)))
-            ears = group.create_task(hearing.run(lambda: _transcriber(settings))) if hears else None
+            # Loading is mostly waiting for the disk: nobody takes turns yet.
+            writer = group.create_task(writing.run(lambda: _writer(settings), stage=_AT_ONCE))
+            mouth = group.create_task(speaking.run(lambda: _synthesizer(settings), stage=_AT_ONCE))
+            ears = hearing.run(lambda: _transcriber(settings), stage=_AT_ONCE) if hears else None
+            heard = group.create_task(ears) if ears else None
     except ExceptionGroup as group_error:  # the user is told the first fault, in one sentence
         raise group_error.exceptions[0] from None
 
-    transcriber = ears.result() if ears else None
+    transcriber = heard.result() if heard else None
     engines = Engines(transcriber, hearing, writer.result(), writing, mouth.result(), speaking)
     _refuse_misfits(settings, engines)
     return engines
