@@ -172,6 +172,16 @@ def test_a_text_without_words_leaves_nothing_to_say(text: str) -> None:
     assert written_until(speak(text), 0) == text
 
 
+def test_the_example_of_the_document_prints_what_it_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = (Path(__file__).parents[1] / "docs" / "spoken.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    exec(compile(example, "spoken.md", "exec"), {})
+
+    assert capsys.readouterr().out.splitlines()[:3] == re.findall(r"#\s(.+)", example)
+
+
 @pytest.mark.models
 def test_what_is_said_is_heard_again() -> None:
     import onnxruntime
