@@ -16,10 +16,11 @@ from typing import Literal
 from atonce.agent.events import DraftMade, Event, PromptRead, ReplyChecked
 from atonce.agent.knowledge import best_fact
 from atonce.agent.reply_check import Problem, Verdict, check
+from atonce.agent.reply_length import canvas_for, fitted
 from atonce.agent.worker import Worker
 from atonce.config.errors import ReplyError
 from atonce.llm.editing import remasked
-from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Searched, Writer
+from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -86,30 +87,23 @@ class ReplyWriter:
 
         deadline_s: when it has to stand, on the writer's clock; None: whenever it does.
         """
-        plan = replace(self._rules.plan, deadline_s=deadline_s)
-        if self._rules.reply_s:
-            plan = replace(plan, canvas=min(plan.canvas, canvas_for(self._rules.reply_s)))
-
+        plan = self._plan(deadline_s)
         cache = await self._worker.run(lambda: self._writer.read(prompt))
         emit(PromptRead(self._clock(), cache.tokens))
         progress = Progress()
 
         try:
-            draft = await self._settle(cache, prompt, plan, emit, progress)
-            if draft is None and plan.canvas < self._rules.plan.canvas:  # no sentence was so short
-                plan = replace(plan, canvas=self._rules.plan.canvas)
-                draft = await self._settle(cache, prompt, plan, emit, progress)
+            reply = await self._settle(cache, prompt, plan, emit, progress)
         except ReplyError as fault:
             logger.warning("the reply came to nothing: %s", fault)
-            draft = None
             verdict = Verdict((Problem("fault", 0, 0, str(fault)),))
             emit(ReplyChecked(self._clock(), verdict, final=True))
+            reply = None
 
-        if draft is not None:
-            return Reply(draft.text, "denoiser", progress.steps, progress.repairs, draft.forced)
+        if reply is None:
+            found = cache.found if isinstance(cache, Searched) else None
+            reply = self._fallback(prompt, found)
 
-        found = cache.found if isinstance(cache, Searched) else None
-        reply = self._fallback(prompt, found)
         return replace(reply, steps=progress.steps, repaired=progress.repairs)
 
     async def _settle(
@@ -119,8 +113,8 @@ class ReplyWriter:
         plan: Plan,
         emit: Callable[[Event], None],
         progress: Progress,
-    ) -> Draft | None:
-        """The draft that passes the check; None where repairs or time ran out first."""
+    ) -> Reply | None:
+        """The reply that passes the check; None where repairs or time ran out first."""
         given: Sequence[int | None] | None = None
 
         while True:
@@ -129,22 +123,47 @@ class ReplyWriter:
                 emit(DraftMade(self._clock(), draft, progress.repairs))
                 progress.steps += 1
 
-            verdict = self._judge(draft.text if draft else "", prompt)
+            text, verdict = self._judge(draft.text if draft else "", prompt)
             is_over = plan.deadline_s is not None and self._clock() >= plan.deadline_s
             is_last = verdict.passes or progress.repairs >= self._rules.repairs or is_over
             emit(ReplyChecked(self._clock(), verdict, final=is_last or draft is None))
 
-            if is_last or draft is None:
-                return draft if verdict.passes else None
+            if draft is not None and verdict.passes:
+                return Reply(text, "denoiser", 0, 0, draft.forced)
+
+            if draft is None or is_last:
+                return None
 
             progress.repairs += 1
-            spans = [(problem.start, problem.end) for problem in verdict.problems]
-            given = remasked(draft.cells, spans, margin=progress.repairs)
-            # A repair writes few positions: as many steps as there are, at most K.
-            steps = max(1, min(self._rules.plan.steps, given.count(None)))
-            plan = replace(plan, steps=steps, canvas=len(given))
+            plan, given = self._repair(plan, draft, verdict, margin=progress.repairs)
 
-    def _judge(self, text: str, prompt: Prompt) -> Verdict:
+    def _plan(self, deadline_s: float | None) -> Plan:
+        plan, seconds = self._rules.plan, self._rules.reply_s
+        canvas = min(plan.canvas, canvas_for(seconds)) if seconds else plan.canvas
+        return replace(plan, canvas=canvas, deadline_s=deadline_s)
+
+    def _judge(self, text: str, prompt: Prompt) -> tuple[str, Verdict]:
+        """What is to be said of a draft, and what the check has against it."""
+        if self._rules.reply_s and text:
+            said = fitted(text, prompt.question, self._rules.reply_s)
+            verdict = self._check(said, prompt)
+            if said and verdict.passes:
+                return said, verdict
+
+        return text, self._check(text, prompt)
+
+    def _repair(
+        self, plan: Plan, draft: Draft, verdict: Verdict, *, margin: int
+    ) -> tuple[Plan, list[int | None]]:
+        """How the failing spans are written anew, on a whole canvas."""
+        spans = [(problem.start, problem.end) for problem in verdict.problems]
+        given = remasked(draft.cells, spans, margin=margin)
+        given += [None] * (self._rules.plan.canvas - len(given))
+        # A repair writes few positions: as many steps as there are, at most K.
+        steps = max(1, min(self._rules.plan.steps, given.count(None)))
+        return replace(plan, steps=steps, canvas=len(given)), given
+
+    def _check(self, text: str, prompt: Prompt) -> Verdict:
         return check(text, prompt=prompt) if self._rules.is_checked else Verdict(())
 
     def _fallback(self, prompt: Prompt, found: Found | None) -> Reply:

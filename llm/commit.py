@@ -98,13 +98,17 @@ def reply_end(board: Sequence[int], guesses: Sequence[Guess], marks: Marks) -> i
     """Where the reply most likely ends: the position of its end mark, or the canvas's length.
 
     Of all ends behind the last settled word, the one under which the guesses "not yet ended" before
-    it and "ended" from it on are together most likely.
+    it and "ended" from it on are together most likely. An end mark that stands was pinned: there
+    the reply ends, and so its length is what was asked for.
     """
+    if marks.end in board:
+        return board.index(marks.end)
+
     words = [i for i, token in enumerate(board) if token not in (marks.mask, marks.end)]
     first = max(words, default=0) + 1
     behind = [guess for guess in guesses if guess.position >= first]
     if not behind:
-        return first if marks.end in board[first:] else len(board)
+        return len(board)
 
     likelihood = best = sum(math.log(max(guess.end, 1e-9)) for guess in behind)
     end = behind[0].position
