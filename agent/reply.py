@@ -20,7 +20,7 @@ from atonce.agent.reply_length import canvas_for, fitted
 from atonce.agent.worker import Worker
 from atonce.config.errors import ReplyError
 from atonce.llm.editing import remasked
-from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Writer
+from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Searched, Writer
 
 logger = logging.getLogger(__name__)
 
