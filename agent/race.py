@@ -171,7 +171,7 @@ def run(
     from atonce.agent.race_screen import RaceScreen
 
     with RaceScreen(is_silent=is_json) as screen:
-        needed = (*registry.models("llm", settings.llm), "smollm2-135m")
+        needed = (*registry.models("llm", settings.llm), *registry.EMBEDDED)
         models.ensure(needed, screen.say)
         writers, bound = line_up(settings, is_zero_shot=is_zero_shot)
         plan = plan_of(settings)

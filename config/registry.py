@@ -41,6 +41,9 @@ class Chosen(Protocol):
         ...
 
 
+EMBEDDED = ("smollm2-135m", "minilm")
+"""The reader, and what finds the facts that answer."""
+
 ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
     "voice_detector": {
         "silero": Engine("atonce.speech.silero:SileroDetector"),
@@ -61,9 +64,9 @@ ENGINES: Mapping[Kind, Mapping[str, Engine]] = {
         "fake": Engine("atonce.speech.fakes:FakeSynthesizer"),
     },
     "llm": {
-        "embedded": Engine("atonce.llm.denoiser:EmbeddedWriter", needs=("smollm2-135m", "minilm")),
-        "reader": Engine("atonce.llm.autoregressive:AutoregressiveWriter", needs=("smollm2-135m",)),
-        "twin": Engine("atonce.llm.autoregressive:TwinWriter", needs=("smollm2-135m",)),
+        "embedded": Engine("atonce.llm.denoiser:EmbeddedWriter", needs=EMBEDDED),
+        "reader": Engine("atonce.llm.autoregressive:AutoregressiveWriter", needs=EMBEDDED),
+        "twin": Engine("atonce.llm.autoregressive:TwinWriter", needs=EMBEDDED),
         "fake": Engine("atonce.llm.fakes:FakeWriter"),
     },
 }

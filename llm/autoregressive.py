@@ -25,6 +25,7 @@ from atonce.config import models
 from atonce.config.errors import EngineError
 from atonce.config.schema import LlmSettings
 from atonce.llm.board import HIDDEN
+from atonce.llm.finder import Finder
 from atonce.llm.model import Cache, Layer, Reader, angles
 from atonce.llm.prompting import Mark
 from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache, Writer
@@ -305,7 +306,8 @@ def prompt_reader(threads: int = 0) -> PromptReader:
     reader, tokenizer = load_base(
         models.folder("smollm2-135m"), models.cache_folder() / "converted"
     )
-    return PromptReader(reader, tokenizer, reply=LONGEST)
+    find = Finder.load(models.folder("minilm")).find
+    return PromptReader(reader, tokenizer, reply=LONGEST, find=find)
 
 
 def pinned_beginning(given: Sequence[int | None]) -> list[int]:

@@ -20,10 +20,10 @@ from atonce.config.errors import EngineError
 from atonce.llm import prompting
 from atonce.llm.board import tell
 from atonce.llm.clues import find_clues
+from atonce.llm.finder import Find, find_by_words
 from atonce.llm.model import Cache, Reader
 from atonce.llm.pool import encode
 from atonce.llm.protocols import Prompt
-from atonce.llm.ranking import rank
 from atonce.llm.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,12 @@ class WholePrompt:
 class PromptReader:
     """Reads prompts, and keeps what comes again."""
 
-    def __init__(self, reader: Reader, tokenizer: Tokenizer, *, reply: int) -> None:
-        """reply: tokens of the model's context that are left for the reply."""
-        self.reader, self.tokenizer = reader, tokenizer
+    def __init__(
+        self, reader: Reader, tokenizer: Tokenizer, *, reply: int, find: Find = find_by_words
+    ) -> None:
+        """reply: tokens of the model's context that are left for the reply. find: what tells which
+        facts answer."""
+        self.reader, self.tokenizer, self._find = reader, tokenizer, find
         self._most = reader.sizes.context - reply
         self._end = tokenizer.special(prompting.Mark.END.value)
         self._kept: OrderedDict[tuple[int, ...], Cache] = OrderedDict()
@@ -77,8 +80,9 @@ class PromptReader:
         pieces = prompting.prefix(prompt)
         ends = list(accumulate(len(encode(self.tokenizer, [piece])) for piece in pieces))
         spans = [(ends[i - 1], ends[i]) for i in prompting.facts(pieces)]
-        scores = rank(prompt.question, prompt.facts, prompt.history)
-        return tell(find_clues(ids, spans, prefix, scores, self._end), 0).features[0]
+        found = self._find(prompt.question, prompt.facts, prompt.history)
+        clues = find_clues(ids, spans, prefix, found.scores, self._end, found.none)
+        return tell(clues, 0).features[0]
 
     def _fit(self, prompt: Prompt) -> tuple[list[int], list[list[int]], list[int]]:
         """Prefix, past turns and question, made to fit: the oldest turns go first."""

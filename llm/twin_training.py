@@ -24,12 +24,12 @@ from torch import Tensor
 from atonce.llm import prompting
 from atonce.llm.autoregressive import Decoder, write_together
 from atonce.llm.board import tell
-from atonce.llm.clues import FIRST, SECOND, find_clues
+from atonce.llm.clues import FIRST, SECOND, Clues, find_clues
 from atonce.llm.corpus import Example, Pack, draw_scene
+from atonce.llm.finder import Find, find_by_words
 from atonce.llm.lessons import canonical_reply, lessons
 from atonce.llm.model import Cache, KeyValue, Reader, by_group, causal_bias
 from atonce.llm.pool import encode, encode_turn
-from atonce.llm.ranking import rank
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.twin import PRODUCTS, Adapter, beside, look, walk
 from atonce.llm.weights import write_whole
@@ -90,10 +90,13 @@ class TwinTrainer:
         adapter: Adapter,
         packs: Sequence[Pack],
         *,
+        find: Find = find_by_words,
         rate: float = RATE,
         seed: int = 1,
     ) -> None:
-        """reader: in bfloat16. adapter: as `begin` or a saved state left it."""
+        """reader: in bfloat16. adapter: as `begin` or a saved state left it. find: what tells
+        which facts answer."""
+        self.find = find
         self.reader, self.tokenizer, self.adapter = reader, tokenizer, adapter
         self.twin = beside(reader, adapter)
         self.packs = {pack.name: pack for pack in packs}
@@ -182,7 +185,7 @@ class TwinTrainer:
         rng = random.Random(f"twin {pack} {draw}")
         scene = draw_scene(self.packs[pack], rng)
         examples = list(lessons(scene, rng))
-        self.scenes[name] = read_scene(examples, self.reader, self.tokenizer)
+        self.scenes[name] = read_scene(examples, self.reader, self.tokenizer, self.find)
 
     # ---- state ----
 
@@ -246,7 +249,12 @@ def greedy_replies(
 
 
 @torch.no_grad()
-def read_scene(examples: Sequence[Example], reader: Reader, tokenizer: Tokenizer) -> Scene:
+def read_scene(
+    examples: Sequence[Example],
+    reader: Reader,
+    tokenizer: Tokenizer,
+    find: Find = find_by_words,
+) -> Scene:
     """Read a prefix once, and every turn behind it."""
     pieces = prompting.prefix(examples[0].prompt)
     tokens = [encode(tokenizer, [piece]) for piece in pieces]
@@ -268,7 +276,11 @@ def read_scene(examples: Sequence[Example], reader: Reader, tokenizer: Tokenizer
                 (k[row : row + 1, :, reach].clone(), v[row : row + 1, :, reach].clone())
                 for k, v in kept.layers
             ]
-            turns.append(make_turn(example, own, prefix, ids, spans, tokenizer))
+            features = tell(clues_of(example, prefix, ids, spans, tokenizer, find), 0).features[0]
+            end = tokenizer.special(prompting.Mark.END.value)
+            # The blank makes the first word the token that it is in a fact, as the writer has it.
+            target = [*tokenizer.encode(f" {canonical_reply(example)}"), end]
+            turns.append(Turn(ids[-1], own, features, target, example))
 
     turns = [turn for turn in turns if len(turn.target) <= LONGEST]
     return Scene(list(past.layers), sorted(turns, key=lambda turn: len(turn.target)))
@@ -283,22 +295,18 @@ def read_plain(reader: Reader, ids: Tensor, past: Cache | None) -> Cache:
     return walk(reader, ids, positions, past, lambda _: grouped)[1]
 
 
-def make_turn(
+def clues_of(
     example: Example,
-    past: list[KeyValue],
     prefix: list[int],
     ids: list[int],
     spans: Sequence[tuple[int, int]],
     tokenizer: Tokenizer,
-) -> Turn:
-    """One turn with what is told of it and what is to be said."""
-    prompt = example.prompt
-    end = tokenizer.special(prompting.Mark.END.value)
-    scores = rank(prompt.question, prompt.facts, prompt.history)
-    clues = find_clues(prefix + ids, spans, len(prefix), scores, end)
-    # The blank makes the first word the token that it is in a fact, as in the writer's replies.
-    target = [*tokenizer.encode(f" {canonical_reply(example)}"), end]
-    return Turn(ids[-1], past, tell(clues, 0).features[0], target, example)
+    find: Find,
+) -> Clues:
+    """What is told of one turn."""
+    prompt, end = example.prompt, tokenizer.special(prompting.Mark.END.value)
+    found = find(prompt.question, prompt.facts, prompt.history)
+    return find_clues(prefix + ids, spans, len(prefix), found.scores, end, found.none)
 
 
 # ---- batches ----

@@ -15,6 +15,7 @@ import torch
 
 from atonce.config import models
 from atonce.llm.corpus import draw_scene, load_packs
+from atonce.llm.finder import Find, Finder
 from atonce.llm.lessons import lessons
 from atonce.llm.model import Reader
 from atonce.llm.tokenizer import Tokenizer
@@ -50,13 +51,15 @@ def main() -> int:
     if SHIPPED_TWIN.exists() and not args.fresh:
         adapter.load_state_dict(load_twin(SHIPPED_TWIN, reader.sizes).state_dict())
 
-    trainer = TwinTrainer(reader, tokenizer, adapter, load_packs(CORPUS / "train"), rate=args.rate)
+    find = Finder.load(models.folder("minilm")).find
+    packs = load_packs(CORPUS / "train")
+    trainer = TwinTrainer(reader, tokenizer, adapter, packs, find=find, rate=args.rate)
     state = folder / "state.pt"
     if state.exists():
         trainer.load(state)
         say(f"going on from step {trainer.step}")
 
-    run(trainer, state, dev_scenes(reader, tokenizer), args)
+    run(trainer, state, dev_scenes(reader, tokenizer, find), args)
     if args.export:
         save_twin(args.export, adapter, f"1.{trainer.step}")
         say(f"wrote {args.export}, {args.export.stat().st_size / 1e6:.1f} MB")
@@ -97,14 +100,14 @@ def show(trainer: TwinTrainer, left_min: float) -> None:
     )
 
 
-def dev_scenes(reader: Reader, tokenizer: Tokenizer) -> list[Scene]:
+def dev_scenes(reader: Reader, tokenizer: Tokenizer, find: Find) -> list[Scene]:
     """Some turns that nobody trains on, the same every time."""
     scenes = []
     for pack in load_packs(CORPUS / "dev")[:2]:
         rng = Random(f"twin check {pack.name}")
         examples = list(lessons(draw_scene(pack, rng), rng))
         chosen = rng.sample(examples, min(DEV_TURNS, len(examples)))
-        scenes.append(read_scene(chosen, reader, tokenizer))
+        scenes.append(read_scene(chosen, reader, tokenizer, find))
 
     return scenes
 
