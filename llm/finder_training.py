@@ -3,7 +3,8 @@
 Rule 1. What happens follows from the state on disk alone: judge, optimiser, dice and the packs to
         come are saved together.
 Rule 2. A question is shown with the right facts and with those that look most like them.
-Rule 3. A turn whose facts are silent has "none" as its right outcome; small talk is not shown.
+Rule 3. A turn whose facts are silent has "none" as its right outcome, and so has a turn whose right
+        facts are withheld; small talk is not shown.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ NEW_FASTER, SCALARS_FASTER = 10.0, 50.0  # than the layers: what begins at zero,
 SHOWN = 3  # facts a question is shown with: a quarter less work than at run time
 LOOKED_AT = 5  # of the best facts, from which wrong ones are taken
 SHUFFLED = 0.3  # share of questions whose wrong facts are not the very best ones
+WITHHELD = 0.2  # share of questions that are shown without the facts that answer
 AT_ONCE = 24  # questions a step
 
 
@@ -102,7 +104,7 @@ class FinderTrainer:
     def show(self, lesson: Lesson, rows: Tensor, factor: float) -> float:
         """One step."""
         asked, right = choose(lesson.asked, rows), lesson.right[rows]
-        facts = draw_facts(self.finder, asked, right, self.dice)
+        facts, right = draw_facts(self.finder, asked, right, self.dice)
         logits = self.finder.judge(asked, facts)
         target = torch.cat([right.gather(1, facts), right[:, -1:]], 1)
         loss = -(target * logits.log_softmax(-1)).sum(-1).mean()
@@ -165,22 +167,30 @@ def choose(asked: Asked, rows: Tensor) -> Asked:
     return Asked(questions, is_past, facts, signals)
 
 
-def draw_facts(finder: Finder, asked: Asked, right: Tensor, dice: random.Random) -> Tensor:
-    """The right facts of every question, filled up with wrong ones that look right: (N, SHOWN)."""
+def draw_facts(
+    finder: Finder, asked: Asked, right: Tensor, dice: random.Random
+) -> tuple[Tensor, Tensor]:
+    """The right facts of every question, filled up with wrong ones that look right, (N, SHOWN).
+
+    With it what is then right, (N, facts + 1): none, where the right facts are withheld.
+    """
     with torch.no_grad():
         order = finder.judge.prior(asked.signals).argsort(-1, descending=True).tolist()
 
-    chosen = []
-    for ranked, shares in zip(order, right.tolist(), strict=True):
-        gold = [fact for fact, share in enumerate(shares[:-1]) if share][:SHOWN]
-        near = [fact for fact in ranked[:LOOKED_AT] if fact not in gold]
+    chosen, right = [], right.clone()
+    for row, ranked in enumerate(order):
+        gold = [fact for fact, share in enumerate(right[row, :-1].tolist()) if share][:SHOWN]
+        others = [fact for fact in ranked if fact not in gold]
+        if gold and dice.random() < WITHHELD:
+            gold, right[row], right[row, -1] = [], 0, 1
+
+        near, far = others[:LOOKED_AT], others[LOOKED_AT:]
         if dice.random() < SHUFFLED:
             dice.shuffle(near)
 
-        far = [fact for fact in ranked[LOOKED_AT:] if fact not in gold]
         chosen.append([*gold, *near, *far][:SHOWN])
 
-    return torch.tensor(chosen)
+    return torch.tensor(chosen), right
 
 
 def measure(finder: Finder, scenes: Sequence[tuple[Scene, Sequence[Example]]]) -> FinderScores:
