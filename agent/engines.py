@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from atonce.agent.knowledge import build_prompt
+from atonce.agent.names import names
 from atonce.agent.worker import Arbiter, Stage, Worker
 from atonce.config import models, registry
 from atonce.config.errors import SettingsError
@@ -75,6 +76,7 @@ async def load(settings: Settings, *, hears: bool = True) -> Engines:
 def _transcriber(settings: Settings) -> Transcriber:
     section = settings.transcriber
     made: Transcriber = registry.find("transcriber", section.engine).from_settings(section)
+    made.expect(names(settings.agent.role, settings.agent.facts))
     return made
 
 

@@ -21,6 +21,8 @@ from atonce.config.schema import EndpointSettings
 
 Completeness = Literal["complete", "unsure", "incomplete"]
 """Whether what was said so far is the whole of what somebody wants to say."""
+_EPSILON_S = 1e-6
+"""A frame's length is no round number: the sum of many may fall short by less than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class EndpointRules:
     """Voice that is speech and no click; the shortest word has more."""
     pause_s: float = 0.06
     """Silence inside which a consonant may hide; after it, a decode is worth its cost."""
-    quiet_db: float = -50.0
-    """Loudness (dBFS) below which a voice is reported as too quiet."""
+    quiet_db: float = -58.0
+    """Loudness (RMS of a frame, dBFS) below which a voice is reported as too quiet. A voice that
+    peaks at -45 dBFS lies above it."""
 
     @classmethod
     def from_settings(cls, settings: EndpointSettings) -> Self:
@@ -168,6 +171,11 @@ class EndpointDetector:
         return self._now_s
 
     @property
+    def is_voiced(self) -> bool:
+        """Somebody speaks in this very frame."""
+        return self._utterance is not None and self._utterance.speech_end_s == self._now_s
+
+    @property
     def kept_from_s(self) -> float:
         """The earliest moment whose sound may still be asked for."""
         if self._utterance is not None:
@@ -211,7 +219,7 @@ class EndpointDetector:
 
         self._loudest_db = max(self._loudest_db, frame.level_db)
 
-        if self._now_s - self._voiced_from_s < rules.shortest_s:
+        if self._now_s - self._voiced_from_s < rules.shortest_s - _EPSILON_S:
             return []
 
         from_s = self._reaching_back(self._voiced_from_s)
@@ -225,11 +233,11 @@ class EndpointDetector:
 
         if frame.voice >= (rules.voiced if utterance.is_paused else rules.unvoiced):
             events += self._speak(utterance, frame)
-        elif not utterance.is_paused and self._silence_s(utterance) >= rules.pause_s:
+        elif not utterance.is_paused and self._silence_s(utterance) >= rules.pause_s - _EPSILON_S:
             utterance.is_paused = True
             events.append(SpeechPaused(self._now_s, utterance.speech_end_s))
 
-        if self._now_s - utterance.from_s >= rules.longest_s:
+        if self._now_s - utterance.from_s >= rules.longest_s - _EPSILON_S:
             return [*events, self._end(utterance, "longest")]
 
         return events + self._end_if_over(utterance)
@@ -254,8 +262,7 @@ class EndpointDetector:
 
     def _end_if_over(self, utterance: _Utterance) -> list[SpeechEvent]:
         delay_s = self._rules.delay_s(utterance.completeness)
-        # A frame's length is no round number: a sum of many may fall short by an epsilon.
-        is_over = self._silence_s(utterance) >= delay_s - 1e-6
+        is_over = self._silence_s(utterance) >= delay_s - _EPSILON_S
         return [self._end(utterance, "silence")] if is_over else []
 
     def _end(

@@ -136,7 +136,8 @@ class Listener:
         return self._noted(self._endpoint.hear(Activity(seconds, voice, self.level_db)))
 
     def _noted(self, events: list[SpeechEvent]) -> list[EarEvent]:
-        due = self._dictation.follow(events, self.now_s)
+        is_voiced = self._endpoint.is_voiced
+        due = self._dictation.follow(events, self.now_s, is_voiced=is_voiced)
         before = [event for event in events if not isinstance(event, SpeechEnded)]
         after = [event for event in events if isinstance(event, SpeechEnded)]
         return [*before, *([] if due is None else [due]), *after]

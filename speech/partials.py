@@ -41,6 +41,8 @@ class TranscriptDue:
     """The end of the last voice in it."""
     is_pause: bool
     """Nobody speaks now: unless speech goes on, this transcript is the final one."""
+    before: str = ""
+    """Words of the same utterance that were read in earlier parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,6 @@ class _Utterance:
     from_s: float
     """Where its unread part begins."""
     last_due_s: float
-    is_paused: bool = False
     due: TranscriptDue | None = None
     parts: list[str] = field(default_factory=list)
     """Words of the parts that stay."""
@@ -81,8 +82,14 @@ class Dictation:
         self._every_s = every_s
         self._utterance: _Utterance | None = None
 
-    def follow(self, events: Iterable[SpeechEvent], now_s: float) -> TranscriptDue | None:
-        """What is due after these events, or at a moment without one."""
+    def follow(
+        self, events: Iterable[SpeechEvent], now_s: float, *, is_voiced: bool
+    ) -> TranscriptDue | None:
+        """What is due after these events, or at a moment without one.
+
+        Not at the first moment without a voice: a decode that starts there is in the way of the
+        final one, should this be the end.
+        """
         due = None
 
         for event in events:
@@ -90,7 +97,7 @@ class Dictation:
 
         running = self._utterance
 
-        if due is not None or running is None or running.is_paused:
+        if due is not None or running is None or not is_voiced:
             return due
 
         is_time = now_s - running.last_due_s >= self._every_s
@@ -102,8 +109,9 @@ class Dictation:
         running = self._utterance
 
         if running is None or due.from_s != running.from_s:
-            # The utterance is over, or its parts have moved on: these words stand alone.
-            return WordsHeard(text, len(words) if due.is_pause else 0, due.is_pause)
+            # The utterance is over, or is being read from a later moment on.
+            known = [*due.before.split(), *words]
+            return WordsHeard(" ".join(known), len(known) if due.is_pause else 0, due.is_pause)
 
         agreed = _agreed(running.words, words)
         running.settled += words[len(running.settled) : agreed]
@@ -120,10 +128,8 @@ class Dictation:
             case SpeechStarted():
                 self._utterance = _Utterance(event.from_s, event.at_s)
             case SpeechResumed() if running is not None:
-                running.is_paused = False
                 _cut(running, event.at_s)
             case SpeechPaused() if running is not None:
-                running.is_paused = True
                 return _due(running, event.at_s, event.speech_end_s, is_pause=True)
             case SpeechEnded() if running is not None:
                 return self._close(running, event)
@@ -133,7 +139,7 @@ class Dictation:
         return None
 
     def _close(self, running: _Utterance, ended: SpeechEnded) -> TranscriptDue | None:
-        due = running.due
+        due, self._utterance = running.due, None
 
         if due is not None and due.is_pause and due.speech_end_s == ended.speech_end_s:
             return None
@@ -145,7 +151,8 @@ def _due(
     running: _Utterance, now_s: float, speech_end_s: float, *, is_pause: bool
 ) -> TranscriptDue:
     running.last_due_s = now_s
-    running.due = TranscriptDue(now_s, running.from_s, speech_end_s, is_pause)
+    before = " ".join(running.parts)
+    running.due = TranscriptDue(now_s, running.from_s, speech_end_s, is_pause, before)
     return running.due
 
 

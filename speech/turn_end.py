@@ -96,7 +96,7 @@ def _wants_more(words: list[str], plain: str) -> bool:
     return (
         words[-1] in _NEVER_LAST | _PREPOSITIONS | _VERBS
         or _is_number(words[-1])
-        or (_DANGLES.search(plain) is not None and len(words) >= _FEWEST_WORDS)
+        or (_DANGLES.search(plain) is not None and len(words) > 1)
     )
 
 
