@@ -105,6 +105,7 @@ def _add_ask(commands: _Commands) -> None:
     parser.add_argument("--out", type=Path, default=Path("reply.wav"), help="default: reply.wav")
     parser.add_argument("--steps", type=int, metavar="K", help="denoising steps (llm.steps)")
     parser.add_argument("--canvas", type=int, metavar="N", help="reply positions (llm.canvas)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="speech time (agent.reply_s)")
     parser.add_argument("--seed", type=int, help="same seed, same reply (llm.seed)")
     parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
     _with_settings(parser)
@@ -170,6 +171,9 @@ def _ask(arguments: argparse.Namespace) -> int:
         value = getattr(arguments, key)
         if value is not None:
             overrides.append(f"llm.{key}={value}")
+
+    if arguments.seconds is not None:
+        overrides.append(f"agent.reply_s={arguments.seconds}")
 
     return ask.run(
         ask.Question(arguments.question, arguments.text),

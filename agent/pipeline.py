@@ -89,8 +89,19 @@ async def _hear(audio: Audio, engines: Engines) -> str:
 def _rules(settings: Settings) -> ReplyRules:
     llm = settings.llm
     return ReplyRules(
-        plan=Plan(llm.steps, llm.canvas, llm.rule, llm.threshold, llm.seed),
+        plan=Plan(
+            steps=llm.steps,
+            canvas=llm.canvas,
+            rule=llm.rule,
+            threshold=llm.threshold,
+            seed=llm.seed,
+            min_steps=llm.min_steps,
+            factor=llm.factor,
+            entropy_bound=llm.entropy_bound,
+            left_bias=llm.left_bias,
+        ),
         is_checked=settings.agent.check,
         repairs=llm.repairs,
         unknown=settings.agent.sentences.unknown,
+        reply_s=settings.agent.reply_s,
     )

@@ -94,6 +94,9 @@ class AgentSettings(Section):
     A file that gives facts replaces all of them."""
     check: bool
     """Whether every reply is checked against the facts before it is spoken."""
+    reply_s: Annotated[float, Field(ge=0, le=60)]
+    """How long a reply is to last when it is spoken, in seconds, by leaving sentences out; 0: as
+    long as its answer takes."""
     sentences: Sentences
     """What the agent says by itself, word for word."""
 
@@ -185,11 +188,19 @@ class LlmSettings(Section):
     """The most denoising steps that a reply may be written in."""
     canvas: Annotated[int, Field(ge=8, le=LARGEST_CANVAS)]
     """Positions (tokens) that are denoised together: the longest reply, its end mark included."""
-    rule: Literal["cosine", "threshold", "quota"]
-    """Which positions are committed in a step: cosine and quota commit a planned number, few
-    first or the same each time; threshold commits all that are sure enough."""
+    rule: Literal["cosine", "quota", "doubling", "threshold", "factor", "entropy"]
+    """Which positions are committed in a step: cosine, quota and doubling commit a planned number,
+    threshold, factor and entropy all that are sure enough, and no fewer than cosine."""
     threshold: Annotated[float, Field(ge=0, le=1)]
     """Confidence from which the threshold rule commits, 0 to 1."""
+    factor: Annotated[float, Field(ge=0, le=10)]
+    """How bold the factor rule is: n positions are committed together when the least sure of them
+    has a doubt of at most factor / (n + 1)."""
+    entropy_bound: Annotated[float, Field(ge=0, le=10)]
+    """How much entropy, in nats, the positions that the entropy rule commits together may have."""
+    left_bias: Annotated[float, Field(ge=0, le=1)]
+    """How much surer a position further right must be to be committed first; above 0 replies grow
+    from the left."""
     repairs: Annotated[int, Field(ge=0, le=8)]
     """How often a reply that fails the check is masked where it failed and denoised again."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
