@@ -181,7 +181,7 @@ def draw_facts(
     for row, ranked in enumerate(order):
         gold = [fact for fact, share in enumerate(right[row, :-1].tolist()) if share][:SHOWN]
         others = [fact for fact in ranked if fact not in gold]
-        if gold and dice.random() < WITHHELD:
+        if gold and len(others) >= SHOWN and dice.random() < WITHHELD:
             gold, right[row], right[row, -1] = [], 0, 1
 
         near, far = others[:LOOKED_AT], others[LOOKED_AT:]

@@ -25,6 +25,7 @@ from atonce.llm.model import Cache, KeyValue, Reader
 from atonce.llm.protocols import Exchange, Found
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.weights import write_whole
+from atonce.llm.withholding import withhold_some
 
 AT_ONCE = 12  # turns that are read in one batch
 NOT_ASKED = Found(())
@@ -173,7 +174,8 @@ def fill_pool(
                 continue
 
             rng = Random(f"{pack.name} {draw}")
-            scene = read_scene(draw_scene(pack, rng), reader, tokenizer, depths, rng)
+            drawn = withhold_some(draw_scene(pack, rng), rng)
+            scene = read_scene(drawn, reader, tokenizer, depths, rng)
             save_scene(path, scene, depths)
             yield path.stem
 
