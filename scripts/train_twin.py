@@ -1,26 +1,44 @@
 """Train the twin, the reader's fine-tuned autoregressive form; stop it at any time, it goes on.
 
 usage: scripts/train_twin [--minutes N] [--finish] [--rate R] [--fresh] [--export FILE]
+                          [--score N] [--teach FILE]
+
+`--teach` writes what the twin replies to every training question, one JSON object a line: short,
+fluent targets for a writer that is to learn from it. `--score` says how often it is right.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 import torch
 
 from atonce.config import models
-from atonce.llm.corpus import draw_scene, load_packs
+from atonce.llm.autoregressive import Decoder
+from atonce.llm.corpus import Example, Pack, draw_scene, load_packs
+from atonce.llm.evaluation import HEAD, Written, best_fact, line, ranks_of, shares
 from atonce.llm.finder import Find, Finder
-from atonce.llm.lessons import lessons
+from atonce.llm.lessons import canonical_reply, lessons
 from atonce.llm.model import Reader
+from atonce.llm.prompting import Mark
+from atonce.llm.scoring import judge
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.twin import SHIPPED_TWIN, Adapter, load_twin, save_twin
-from atonce.llm.twin_training import RATE, Scene, TwinTrainer, begin, read_scene
+from atonce.llm.twin import SHIPPED_TWIN, Adapter, load_twin, merge, save_twin
+from atonce.llm.twin_training import (
+    RATE,
+    Scene,
+    TwinTrainer,
+    begin,
+    greedy_replies,
+    read_scene,
+)
 from atonce.llm.weights import load_base
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -38,6 +56,8 @@ def main() -> int:
     add("--rate", type=float, default=RATE, help="learning rate of the low-rank changes")
     add("--fresh", action="store_true", help="where nothing is saved, begin untrained")
     add("--export", type=Path, metavar="FILE", help="write the adapter there at the end")
+    add("--score", type=int, default=0, metavar="N", help="dev turns of a score at the end")
+    add("--teach", type=Path, metavar="FILE", help="write its replies to all training questions")
     args = parser.parse_args()
     torch.set_num_threads(1)
     folder = models.cache_folder() / "training" / "twin"
@@ -63,6 +83,12 @@ def main() -> int:
     if args.export:
         save_twin(args.export, adapter, f"1.{trainer.step}")
         say(f"wrote {args.export}, {args.export.stat().st_size / 1e6:.1f} MB")
+
+    if args.score:
+        score(trainer, args.score)
+
+    if args.teach:
+        teach(trainer, args.teach)
 
     return 0
 
@@ -132,6 +158,66 @@ def check(trainer: TwinTrainer, dev: list[Scene]) -> None:
         if tokens
     ]
     say(f"dev at step {trainer.step}: {'; '.join(parts)}")
+
+
+def replies(
+    trainer: TwinTrainer, packs: Sequence[Pack], seed: str
+) -> Iterator[tuple[Example, str]]:
+    """What the twin says in all turns of these packs, each drawn once."""
+    decoder = Decoder(merge(trainer.reader, trainer.adapter), trainer.adapter.relevance.detach())
+    end = trainer.tokenizer.special(Mark.END.value)
+    for pack in packs:
+        rng = Random(f"{seed} {pack.name}")
+        examples = list(lessons(draw_scene(pack, rng), rng))
+        scene = read_scene(examples, trainer.reader, trainer.tokenizer, trainer.find)
+        for batch in scene.batches:
+            turns = [scene.turns[number] for number in batch]
+            said = greedy_replies(decoder, scene, turns, end)
+            for turn, tokens in zip(turns, said, strict=True):
+                yield turn.example, trainer.tokenizer.decode(tokens).strip()
+
+
+def score(trainer: TwinTrainer, count: int) -> None:
+    """How often the twin is right on development turns, beside the best fact read out."""
+    rows: dict[str, list[Written]] = {"twin": [], "best fact read out": []}
+    for example, reply in islice(replies(trainer, load_packs(CORPUS / "dev"), "score"), count):
+        rows["twin"].append(Written(example, reply, judge(example, reply), 0, 0.0))
+        prompt = example.prompt
+        found = trainer.find(prompt.question, prompt.facts, prompt.history)
+        rows["best fact read out"].append(best_fact(example, ranks_of(found.scores)))
+
+    say(HEAD)
+    for name, written in rows.items():
+        say(line(name, shares(written)))
+
+
+def teach(trainer: TwinTrainer, path: Path) -> None:
+    """Write the replies to all training questions; a file that is there is gone on with."""
+    done = set()
+    if path.exists():
+        done = {json.loads(text)["pack"] for text in path.read_text(encoding="utf-8").splitlines()}
+
+    for pack in load_packs(CORPUS / "train"):
+        if pack.name in done:
+            continue
+
+        lines = [
+            json.dumps(
+                {
+                    "pack": pack.name,
+                    "key": example.key,
+                    "question": example.prompt.question,
+                    "reply": reply,
+                    "canonical": canonical_reply(example),
+                    "is_right": judge(example, reply).is_right,
+                }
+            )
+            for example, reply in replies(trainer, [pack], "teach")
+        ]
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{one}\n" for one in lines))
+
+        say(f"taught {pack.name}: {len(lines)} replies")
 
 
 def say(text: str) -> None:
