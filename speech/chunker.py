@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 
 from atonce.speech.spoken import Spoken, SpokenWord
 
@@ -86,8 +87,11 @@ def _length(words: Sequence[SpokenWord], *, limit: int) -> int:
     if _fits(words[:sentence], limit=limit):
         return sentence
 
-    cuts = [cut for cut in range(1, sentence) if _is_between(words[cut - 1], words[cut])]
-    fitting = [cut for cut in cuts if _characters(words[:cut]) <= limit]
+    reach = _reach(words, limit=limit)
+    fitting = list(_cuts(words, 1, min(reach + 1, sentence)))
+
+    if not fitting:
+        return next(_cuts(words, reach + 1, sentence), sentence)
 
     for is_good in (_is_clause, _is_breath, _is_rest):
         good = [cut for cut in fitting if is_good(words, cut, sentence)]
@@ -95,7 +99,18 @@ def _length(words: Sequence[SpokenWord], *, limit: int) -> int:
         if good:
             return good[-1]
 
-    return (fitting[-1:] or cuts[:1] or [sentence])[0]
+    return fitting[-1]
+
+
+def _cuts(words: Sequence[SpokenWord], first: int, end: int) -> Iterator[int]:
+    """The cuts in a range that tear no value."""
+    return (cut for cut in range(first, end) if _is_between(words[cut - 1], words[cut]))
+
+
+def _reach(words: Sequence[SpokenWord], *, limit: int) -> int:
+    """How many words have at most so many characters together."""
+    lengths = accumulate(len(word.text) + 1 for word in words)
+    return sum(1 for _ in takewhile(lambda length: length - 1 <= limit, lengths))
 
 
 def _fits(sentence: Sequence[SpokenWord], *, limit: int) -> bool:
