@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -75,14 +76,23 @@ def rewritten(spoken: Spoken) -> list[str]:
     return [" ".join(run) for run in runs if run]
 
 
+def digits(run: str) -> str:
+    """zero one four two → 0142, as ears may write it down without a gap; else the words."""
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    words = re.findall(r"\w+", run)
+    return "".join(str(names.index(word)) if word in names else f" {word} " for word in words)
+
+
 def is_heard(spoken: Spoken, heard: str) -> bool:
     """Whether the words that are said otherwise are heard, in order; all, if there are none."""
     rest, runs = letters(heard), rewritten(spoken)
 
     for run in runs:
-        _, found, rest = rest.partition(letters(run))
+        _, found, rest_behind = rest.partition(letters(run))
 
-        if not found:
+        if found:
+            rest = rest_behind
+        elif digits(run) not in re.sub(r"\W", "", heard):
             return False
 
     return bool(runs) or letters(heard) == letters(spoken.text)
