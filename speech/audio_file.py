@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -84,7 +85,14 @@ def join(pieces: Sequence[Audio]) -> Audio:
         raise AudioError("there is no sound to join: the reply holds nothing that can be spoken")
 
     rate_hz = pieces[0].rate_hz
-    return Audio(np.concatenate([resample(piece, rate_hz).samples for piece in pieces]), rate_hz)
+    begin_s = [0.0, *accumulate(piece.seconds for piece in pieces)]
+    words = (
+        word.moved(begin)
+        for piece, begin in zip(pieces, begin_s, strict=False)
+        for word in piece.words
+    )
+    samples = np.concatenate([resample(piece, rate_hz).samples for piece in pieces])
+    return Audio(samples, rate_hz, tuple(words))
 
 
 def _refuse_non_file(path: Path) -> None:
