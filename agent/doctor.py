@@ -50,6 +50,10 @@ PACKAGES = {
 """What is installed → what is imported."""
 SHIPPED_WRITER = Path(str(files("atonce.llm"))) / "embedded" / "writer.safetensors"
 """Comes with the package; its module is not imported for it, because that would import torch."""
+SLOW_FIRST_SOUND_S = 0.25
+"""People notice a pause from about here on, and the voice is only its last part."""
+SLOW_VOICE = 0.5
+"""Seconds of computing for a second of sound: with more, it stutters beside the other stages."""
 SOUND = "sounddevice"
 """Installed or not; whether it works is a finding of its own."""
 FOR_TALK_ONLY = frozenset({SOUND, "pywebrtc-audio", "aiortc", "aiomqtt"})
@@ -101,7 +105,7 @@ def run(config: Path | None = None, overrides: Sequence[str] = ()) -> int:
 
 def examine(settings: Settings) -> list[Finding]:
     """Everything that an agent with these settings needs; takes some seconds."""
-    return [
+    findings = [
         python_version(sys.version_info[:3]),
         *packages(metadata.requires("atonce") or []),
         *engine_models(settings),
@@ -114,6 +118,7 @@ def examine(settings: Settings) -> list[Finding]:
         sound(),
         licences(),
     ]
+    return findings if exit_code(findings) else [*findings, *voice_speed(settings)]
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
@@ -248,6 +253,25 @@ def disk(settings: Settings, cache: Path) -> Finding:
 
     room = "make room there, or set ATONCE_CACHE to another folder"
     return Finding("disk", found, "" if free_gb >= needed_gb else room, needed_for_ask=True)
+
+
+def voice_speed(settings: Settings) -> Iterator[Finding]:
+    """Whether Piper keeps up on this machine; hibari does on nearly every one."""
+    section = settings.synthesizer
+
+    if section.engine not in ("piper", "piper-whole"):
+        return
+
+    speed = probe.voice_speed(section.engine, section.voice)
+
+    if speed.problem:
+        yield Finding("voice", f"could not be tried: {speed.problem}", "see what is said above")
+        return
+
+    found = f"first sound after {1000 * speed.first_s:.0f} ms, {speed.factor:.2f} of real time"
+    slow = speed.first_s > SLOW_FIRST_SOUND_S or speed.factor > SLOW_VOICE
+    todo = "a smaller voice is ten times as fast: --set synthesizer.engine=hibari" if slow else ""
+    yield Finding("voice", found, todo)
 
 
 def processor() -> Finding:

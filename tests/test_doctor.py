@@ -248,6 +248,31 @@ def test_sound_is_wished_for_not_needed(
     assert not finding.needed_for_ask
 
 
+@pytest.mark.parametrize(
+    ("speed", "todo"),
+    [
+        (probe.VoiceSpeed(0.08, 0.1), ""),
+        (probe.VoiceSpeed(0.4, 0.2), "--set synthesizer.engine=hibari"),
+        (probe.VoiceSpeed(0.2, 0.8), "--set synthesizer.engine=hibari"),
+        (probe.VoiceSpeed(0.0, 0.0, "code 1"), "see what is said above"),
+    ],
+)
+def test_where_the_voice_is_slow_a_smaller_one_is_proposed(
+    monkeypatch: pytest.MonkeyPatch, speed: probe.VoiceSpeed, todo: str
+) -> None:
+    monkeypatch.setattr(probe, "voice_speed", lambda *_: speed)
+
+    (finding,) = doctor.voice_speed(defaults().settings)
+
+    assert finding.ok is (todo == "")
+    assert todo in finding.todo
+    assert not finding.needed_for_ask
+
+
+def test_a_voice_that_is_fast_anyway_is_not_tried() -> None:
+    assert list(doctor.voice_speed(defaults(["synthesizer.engine=hibari"]).settings)) == []
+
+
 def test_wrong_settings_are_a_finding_and_the_rest_is_still_looked_at(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -269,4 +294,6 @@ def test_the_doctor_lets_a_question_through_on_this_machine(
     monkeypatch.delenv("ATONCE_CACHE")
 
     assert doctor.run() == 0
-    assert "ok       model joe" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "ok       model joe" in shown
+    assert "of real time" in shown

@@ -73,3 +73,15 @@ def test_a_sound_library_that_fails_says_why(
 
     assert sound_library(tmp_path, torn, monkeypatch).problem == "PortAudio library not found"
     assert sound_library(tmp_path, crash, monkeypatch).problem == "signal 6"
+
+
+def test_a_voice_is_tried_in_a_process_of_its_own() -> None:
+    speed = probe.voice_speed("fake", "joe")
+
+    assert speed.problem == ""
+    assert 0 < speed.first_s < 10
+    assert 0 < speed.factor < 10
+
+
+def test_a_voice_that_cannot_be_tried_is_told() -> None:
+    assert probe.voice_speed("piper", "/no/such/voice.onnx").problem == "code 1"
