@@ -13,7 +13,9 @@ import sentencex
 
 from atonce.speech.spoken_names import OPEN_ABBREVIATION
 
-_MORE_ENDS = re.compile(r"(?:\bNo\.|[!?…][\"')\]”’]*|\.[\"')\]”’]+)\s+(?=[\"'(“‘]?[A-Z])")
+_MORE_ENDS = re.compile(
+    r"(?:\b(?:No|etc|hrs)\.|[!?…][\"')\]”’]*|\.[\"')\]”’]+)\s+(?=[\"'(“‘]?[A-Z])"
+)
 _GOES_ON = re.compile(r"[ap]\.m\.\s+(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b", re.I)
 _ALIKE = str.maketrans("“”„’‘–—", '"""\'\'--')
 _NO_ASCII = re.compile(r"[^\x20-\x7e]")

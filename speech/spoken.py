@@ -42,6 +42,7 @@ RULES = (
     *SIGNS,
 )
 _PRIVATE = re.compile("[\ue000\ue001]")
+_JUNIORS = ("Junior", "Senior")
 _MARKS_BEFORE = re.compile(r"^[,;:.!?]+(?=\w)")
 _DOUBLED = re.compile(r"\.(?=[,;:])|[,;:]+(?=[.,;:!?])|(?<=[!?])[.,;:]+")
 
@@ -120,7 +121,7 @@ def written_until(spoken: Spoken, words_heard: int) -> str:
 def _sentence(text: str, offset: int, *, is_last: bool) -> list[SpokenWord]:
     """The words of one sentence; `offset` is where it starts in the plain text."""
     words = _without_stray_marks(list(_words(text)))
-    words = [replace(word, text=_bare(word.text)) for word in words[:-1]] + words[-1:]
+    words = [_inside(word, following) for word, following in pairwise(words)] + words[-1:]
 
     if words and not is_last:
         words[-1] = replace(words[-1], text=_ended(words[-1].text))
@@ -182,9 +183,11 @@ def _without_stray_marks(words: list[SpokenWord]) -> list[SpokenWord]:
     return kept
 
 
-def _bare(word: str) -> str:
-    """A word inside a sentence: its full stop is an abbreviation's."""
-    return word.rstrip(".") or word
+def _inside(word: SpokenWord, following: SpokenWord) -> SpokenWord:
+    """A word inside a sentence: its full stop is an abbreviation's, if nothing else begins."""
+    bare = word.text.rstrip(".")
+    ends = following.text[0].isupper() and bare[-1:].islower() and bare not in _JUNIORS
+    return word if ends and len(bare) > 1 else replace(word, text=bare or word.text)
 
 
 def _ended(word: str) -> str:

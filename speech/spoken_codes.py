@@ -165,6 +165,7 @@ VERSIONS: tuple[Rule, ...] = (
     value(r"(?<![\w.])(?P<v>[vV])(?P<parts>\d+(?:\.\d+)?)(?![\w]|\.\d)", _version),
 )
 PHONES: tuple[Rule, ...] = (
+    value(r"(?<![\w./-])(?P<phone>\d(?:-\d){2,3})(?![\w/-]|[.,]\d)", _phone),
     value(rf"(?<![\w$£€.,/-])(?P<phone>{_PHONE})(?![\w/-]|[.,]\d)(?!\s?[%°€£$])", _phone),
     value(
         rf"\b{_CALL}(?::| us)?(?: at| on)? (?P<digits>\d{{3,12}})"
@@ -192,6 +193,7 @@ DOORS: tuple[Rule, ...] = (
     ),
 )
 CODES: tuple[Rule, ...] = (
+    value(r"\bWW(?:(1|I)|2|II)\b", lambda match: f"World War {'one' if match[1] else 'two'}"),
     value(r"(?<![\w.,/])[A-Z]{1,3}-?\d{1,4}(?![\w-]|[.,]\d)", _code),
-    value(r"(?<![\w.,/-])(?=\w*\d)(?=\w*[A-Za-z])[A-Za-z\d]{2,}(?![\w]|[.,]\d)", _code),
+    value(r"(?<![\w.,/])(?<!\d-)(?=\w*\d)(?=\w*[A-Za-z])[A-Za-z\d]{2,}(?![\w]|[.,]\d)", _code),
 )

@@ -35,7 +35,7 @@ _OPEN = {
 }
 _BEFORE_NUMBERS = {
     "no": "number", "nos": "numbers", "max": "maximum", "min": "minimum", "fig": "figure",
-    "vol": "volume", "ch": "chapter", "sec": "section", "pp": "pages", "p": "page",
+    "vol": "volume", "op": "opus", "ch": "chapter", "sec": "section", "pp": "pages", "p": "page",
     "c": "circa", "ca": "circa", "est": "established", "ext": "extension",
     "apt": "apartment", "tel": "telephone",
 }

@@ -17,7 +17,7 @@ _CURRENCIES = {
     "GBP": ("pound", "penny"),
 }
 _SCALES = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion"}
-_PLURALS = {"penny": "pence", "foot": "feet", "inch": "inches", "yen": "yen", "hertz": "hertz"}
+_PLURALS = {"penny": "pence", "foot": "feet", "inch": "inches", "yen": "yen"}
 # As written → the unit in the singular. A trailing "per …" stays as it is in the plural.
 # fmt: off
 _UNITS = {
@@ -68,7 +68,7 @@ def _with_point(number: str) -> str:
 
 def _counted(number: str, unit: str) -> str:
     """1 → minute; 30 → minutes; miles per hour."""
-    if is_one(number) or unit in ("percent", "per mille"):
+    if is_one(number) or unit.endswith(("percent", "per mille", "hertz")):
         return unit
 
     first, blank, rest = unit.partition(" ")
@@ -254,6 +254,11 @@ PLAIN: tuple[Rule, ...] = (
 RANGES: tuple[Rule, ...] = (
     word(rf"(?<=[{VALUE}])\.?\s?[-–—]\s?(?=[{VALUE}])", " to "),
     word(rf"(?<=[{VALUE}])\+", " plus "),
+    word(rf"(?<=[{VALUE}])\s?[x×]\s?(?=[{VALUE}])", " times "),
+    word(
+        rf"(?<=[{VALUE}])\s?/\s?(?P<unit>km|kg|hr|h|min|m|l|mi|lb|g|s)\b",
+        lambda match: f" per {_UNITS[match['unit']]} ",
+    ),
     word(rf"(?<=[{VALUE}])\s?[★⭐*](?!\w)", " star "),
     word(r"[★⭐]{2,5}", lambda match: f" {cardinal(str(len(match[0])))} stars "),
 )

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atonce.speech.chunker import FIRST_CHARACTERS, GROWTH, MOST_CHARACTERS, chunks
@@ -153,6 +153,7 @@ def test_a_chunk_knows_its_place_among_the_words_of_the_reply() -> None:
         assert reply.words[chunk.first_word : chunk.first_word + len(chunk.words)] == chunk.words
 
 
+@settings(deadline=None)
 @given(REPLIES)
 def test_nothing_is_lost_and_nothing_said_twice(reply: str) -> None:
     whole = speak(reply)
@@ -165,6 +166,7 @@ def test_nothing_is_lost_and_nothing_said_twice(reply: str) -> None:
         assert "".join(reply[chunk.start : chunk.end] for chunk in found) == reply
 
 
+@settings(deadline=None)
 @given(REPLIES)
 def test_every_chunk_has_something_to_say_and_cuts_no_value(reply: str) -> None:
     found = list(chunks(speak(reply)))
@@ -176,6 +178,7 @@ def test_every_chunk_has_something_to_say_and_cuts_no_value(reply: str) -> None:
         assert not one.words[-1].is_tied
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["word", "and", "wonderful", "so,", "end."]), max_size=120))
 def test_the_first_chunk_is_short_and_each_is_made_while_those_before_are_heard(
     words: list[str],
