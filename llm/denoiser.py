@@ -187,6 +187,15 @@ class EmbeddedWriter:
             targets=places_in(choices, copies),
         )
 
+    @torch.inference_mode()
+    def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
+        """The logarithm of how likely the reader alone finds it that a reply begins so."""
+        beginning, turns, turn = self._fit(prompt)
+        known = self._read_kept(beginning + [token for past in turns for token in past])
+        read = self._read_on([*turn, *reply], known).states[-len(reply) - 1 : -1]
+        odds = F.linear(read, self._reader.embedding).log_softmax(-1)  # (reply, all tokens)
+        return float(odds.gather(1, torch.tensor(reply)[:, None]).sum())
+
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
     ) -> Iterator[Draft]:
