@@ -22,6 +22,7 @@ from atonce.speech.protocols import (
     VoiceDetector,
     always,
 )
+from atonce.speech.word_times import by_share
 
 SILENCE = 1e-3
 """Peak below which the fake ears hear nothing."""
@@ -106,7 +107,8 @@ class FakeSynthesizer:
             return
 
         time_s = np.arange(int(0.06 * len(text) * self.rate_hz)) / self.rate_hz
-        yield Audio((0.2 * np.sin(2 * np.pi * 120 * time_s)).astype(np.float32), self.rate_hz)
+        samples = (0.2 * np.sin(2 * np.pi * 120 * time_s)).astype(np.float32)
+        yield Audio(samples, self.rate_hz, by_share(text, len(samples) / self.rate_hz))
 
 
 _activity: type[VoiceDetector] = FakeVoiceDetector
