@@ -162,6 +162,43 @@ def test_a_fault_of_the_engine_is_told_as_one(
         list(mouth.synthesize("Sure."))
 
 
+@pytest.mark.models
+def test_a_fault_in_the_second_sentence_is_told_and_the_next_call_works(
+    mouth: PiperSynthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = mouth.synthesize(f"Sure. {SENTENCES[1]}")
+    next(pieces)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(mouth._voice, "phoneme_ids_to_audio", _out_of_memory)
+
+        with pytest.raises(EngineError, match=r"Piper failed while it spoke 'Sure\. The .*memory"):
+            next(pieces)
+
+    assert len(list(mouth.synthesize(f"Sure. {SENTENCES[1]}"))) == 2
+
+
+@pytest.mark.models
+def test_samples_that_are_no_numbers_are_told(
+    mouth: PiperSynthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = np.full(9_000, np.nan, np.float32)
+    monkeypatch.setattr(mouth._voice, "phoneme_ids_to_audio", lambda *_: bad)
+
+    with pytest.raises(EngineError, match=r"no numbers while it spoke 'Sure\.'"):
+        list(mouth.synthesize("Sure."))
+
+
+@pytest.mark.models
+def test_every_word_is_told_with_its_sentence(mouth: PiperSynthesizer) -> None:
+    first, second = mouth.synthesize(f"Sure. {SENTENCES[1]}")
+
+    assert [word.text for word in first.words] == ["Sure."]
+    assert [word.text for word in second.words] == SENTENCES[1].split()
+    assert second.words[0].start_s == 0
+    assert second.words[-1].end_s == pytest.approx(second.seconds, abs=0.3)
+
+
 def test_a_voice_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"nobody\.onnx does not exist; check synthesizer\.voice"):
         PiperSynthesizer(tmp_path / "nobody.onnx")
@@ -215,3 +252,7 @@ def test_the_config_of_the_voice_tells_the_rate(voice: Path, mouth: PiperSynthes
     config = json.loads(Path(f"{voice}.json").read_text("utf-8"))
 
     assert mouth.rate_hz == config["audio"]["sample_rate"]
+
+
+def _out_of_memory(*_: object) -> None:
+    raise RuntimeError("out of memory")
