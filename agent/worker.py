@@ -122,12 +122,7 @@ class Worker:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._arbiter.give, wanted)
 
-        try:
-            running = self._thread.submit(call)
-        except RuntimeError:  # the thread was shut down
-            self._arbiter.give(wanted)
-            raise
-
+        running = self._thread.submit(call)
         running.add_done_callback(give_back)
         return await asyncio.wrap_future(running)
 
