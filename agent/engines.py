@@ -35,12 +35,15 @@ class Engines:
     """Speaks the replies."""
     speaking: Worker
     """The synthesizer's thread."""
+    twin: Writer | None = None
+    """Writes, on the writer's thread, where the writer's replies fail; None: nobody does."""
 
 
 def ensure_models(settings: Settings, *, say: Callable[[str], None], hears: bool = True) -> None:
     """Fetch the model files these settings need and the cache lacks; `say` is told the progress."""
     wanted = [
         registry.models("llm", settings.llm),
+        registry.EMBEDDED if settings.llm.twin else (),
         registry.models("synthesizer", settings.synthesizer),
     ]
 
@@ -61,6 +64,7 @@ async def load(settings: Settings, *, hears: bool = True) -> Engines:
         async with asyncio.TaskGroup() as group:
             # Loading is mostly waiting for the disk: nobody takes turns yet.
             writer = group.create_task(writing.run(lambda: _writer(settings), stage=_AT_ONCE))
+            twin = group.create_task(writing.run(lambda: _twin(settings), stage=_AT_ONCE))
             mouth = group.create_task(speaking.run(lambda: _synthesizer(settings), stage=_AT_ONCE))
             ears = hearing.run(lambda: _transcriber(settings), stage=_AT_ONCE) if hears else None
             heard = group.create_task(ears) if ears else None
@@ -68,7 +72,9 @@ async def load(settings: Settings, *, hears: bool = True) -> Engines:
         raise group_error.exceptions[0] from None
 
     transcriber = heard.result() if heard else None
-    engines = Engines(transcriber, hearing, writer.result(), writing, mouth.result(), speaking)
+    engines = Engines(
+        transcriber, hearing, writer.result(), writing, mouth.result(), speaking, twin.result()
+    )
     _refuse_misfits(settings, engines)
     return engines
 
@@ -86,6 +92,15 @@ def _writer(settings: Settings) -> Writer:
     made.read(
         build_prompt(settings.agent.role, settings.agent.facts, "")
     )  # the prefix stays cached
+    return made
+
+
+def _twin(settings: Settings) -> Writer | None:
+    if not settings.llm.twin:
+        return None
+
+    made: Writer = registry.find("llm", "twin").from_settings(settings.llm)
+    made.read(build_prompt(settings.agent.role, settings.agent.facts, ""))
     return made
 
 

@@ -54,7 +54,8 @@ async def answer(
 
     emit(QuestionHeard(clock(), heard))
     prompt = build_prompt(settings.agent.role, settings.agent.facts, heard, history)
-    writer = ReplyWriter(engines.writer, engines.writing, _rules(settings), clock=clock)
+    rules = _rules(settings)
+    writer = ReplyWriter(engines.writer, engines.writing, rules, clock=clock, twin=engines.twin)
     reply = await writer.write(prompt, emit)
     said = [chunk.text for chunk in chunks(speak(reply.text))]
     pieces = []

@@ -2,7 +2,8 @@
 
 Rule 1: a reply that fails the check is never spoken.
 Rule 2: a repair denoises only the failing spans and their neighbours; the rest is pinned.
-Rule 3: `source` tells the truth: `denoiser`, `fact` (the best-matching fact read out) or `unknown`.
+Rule 3: `source` tells the truth: `denoiser`, `twin` (the reader's own form, word by word), `fact`
+        (the best-matching fact read out) or `unknown`.
 Rule 4: a deadline holds for reading, writing and repairs together; past it nothing is repaired.
 """
 
@@ -24,7 +25,7 @@ from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Search
 
 logger = logging.getLogger(__name__)
 
-Source = Literal["denoiser", "fact", "unknown"]
+Source = Literal["denoiser", "twin", "fact", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,17 @@ class ReplyWriter:
     """Writes checked replies with one engine, on the engine's own thread."""
 
     def __init__(
-        self, writer: Writer, worker: Worker, rules: ReplyRules, *, clock: Callable[[], float]
+        self,
+        writer: Writer,
+        worker: Worker,
+        rules: ReplyRules,
+        *,
+        clock: Callable[[], float],
+        twin: Writer | None = None,
     ) -> None:
+        """twin: who may try when the writer's replies all failed; None: nobody."""
         self._writer = writer
+        self._twin = twin
         self._worker = worker
         self._rules = rules
         self._clock = clock
@@ -99,6 +108,9 @@ class ReplyWriter:
             verdict = Verdict((Problem("fault", 0, 0, str(fault)),))
             emit(ReplyChecked(self._clock(), verdict, final=True))
             reply = None
+
+        if reply is None:
+            reply = await self._by_twin(prompt, plan)
 
         if reply is None:
             found = cache.found if isinstance(cache, Searched) else None
@@ -136,6 +148,20 @@ class ReplyWriter:
 
             progress.repairs += 1
             plan, given = self._repair(plan, draft, verdict, margin=progress.repairs)
+
+    async def _by_twin(self, prompt: Prompt, plan: Plan) -> Reply | None:
+        """The twin's reply, if there is a twin, time left, and nothing against what it says."""
+        twin, draft = self._twin, None
+        if twin is None or (plan.deadline_s is not None and self._clock() >= plan.deadline_s):
+            return None
+
+        cache = await self._worker.run(lambda: twin.read(prompt))
+        async for word in self._worker.iterate(twin.write(cache, plan)):
+            draft = word  # between two words it can be stopped
+
+        text, verdict = self._judge(draft.text if draft else "", prompt)
+        is_whole = draft is not None and not draft.forced
+        return Reply(text, "twin", 0, 0, forced=False) if is_whole and verdict.passes else None
 
     def _plan(self, deadline_s: float | None) -> Plan:
         plan, seconds = self._rules.plan, self._rules.reply_s

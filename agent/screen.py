@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OPEN_CELL = "▁▁▁ "  # a masked position: about as wide as a word
 SOURCES = {
     "denoiser": "written by the diffusion model",
+    "twin": "written word by word by the reader's twin: no draft passed the check",
     "fact": "the best-matching fact, read out: no draft passed the check",
     "unknown": "the honest sentence: neither a draft nor a fact would do",
 }

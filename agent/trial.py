@@ -29,7 +29,7 @@ TOGETHER = 24
 """Rows in one pass of the model."""
 TIMED = 12
 """Turns whose replies are written alone, to take the time."""
-FALLBACKS = frozenset({"fact", "unknown"})
+FALLBACKS = frozenset({"twin", "fact", "unknown"})
 """Sources that no writer counts as its own."""
 
 

@@ -203,6 +203,8 @@ class LlmSettings(Section):
     from the left."""
     repairs: Annotated[int, Field(ge=0, le=8)]
     """How often a reply that fails the check is masked where it failed and denoised again."""
+    twin: bool
+    """Whether the reader's twin may write, word by word, where every repair failed."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     """Same seed, same question, same settings: same reply."""
     threads: Threads

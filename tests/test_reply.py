@@ -133,3 +133,34 @@ def test_an_empty_reply_is_never_spoken(empty: str) -> None:
     reply, _ = write([empty] * 3)
 
     assert reply.text.strip()
+
+
+# ---- the twin ----
+
+
+def by_twin(said: str, *, deadline_s: float | None = None, question: str = PRICE) -> Reply:
+    """The reply of an agent whose writer is always wrong, and whose twin says this."""
+    rules = ReplyRules(Plan(steps=4, canvas=16), is_checked=True, repairs=0, unknown=UNKNOWN)
+    ticks = iter(range(1000))
+    replier = ReplyWriter(
+        FakeWriter(lambda _: "An adult ticket costs $41.", clock=lambda: 0.0),
+        Worker("test"),
+        rules,
+        clock=lambda: float(next(ticks)),
+        twin=FakeWriter(lambda _: said, clock=lambda: 0.0),
+    )
+    prompt = Prompt("the guide at a museum", FACTS, question)
+    return asyncio.run(replier.write(prompt, lambda _: None, deadline_s=deadline_s))
+
+
+def test_the_twin_writes_where_every_repair_failed_and_is_named() -> None:
+    reply = by_twin("It is $14 for an adult.")
+    assert (reply.text, reply.source) == ("It is $14 for an adult.", "twin")
+
+
+def test_the_twin_is_checked_too() -> None:
+    assert by_twin("It is $15 for an adult.").source == "fact"
+
+
+def test_past_the_deadline_the_twin_is_not_asked() -> None:
+    assert by_twin("It is $14 for an adult.", deadline_s=1.0).source == "fact"
