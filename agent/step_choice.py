@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ HELD = 0.92
 """`min_steps` holds at least this share of the best."""
 SLACK = 1.2
 """The budget of first audio, as a multiple of what nine of ten replies reach."""
+
+SHORTEST_MS, LONGEST_MS = 100, 60_000
+"""What `watchdog.first_audio_ms` may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,9 @@ def choose(quality: Mapping[int, float]) -> Choice:
 
 
 def first_audio_ms(reached_ms: Sequence[float]) -> int:
-    """The budget: p90 of what was reached and some slack, in tens of milliseconds."""
-    return round(SLACK * nine_tenths(reached_ms) / 10) * 10
+    """The budget: p90 of what was reached and some slack, in tens of milliseconds, as far as the
+    setting goes."""
+    return min(LONGEST_MS, max(SHORTEST_MS, math.ceil(SLACK * nine_tenths(reached_ms) / 10) * 10))
 
 
 def nine_tenths(values: Sequence[float]) -> float:

@@ -60,6 +60,8 @@ class Trial:
     """Repairs, and what is said when nothing else may be; plan and check are each way's own."""
     log: TrialLog
     """What was done before, and is done now."""
+    twin: Writer | None = None
+    """Who may try where the writer's replies all fail; None: nobody."""
 
     async def run(
         self, examples: Sequence[Example], ways: Sequence[Way], tell: Callable[[int], None]
@@ -110,7 +112,7 @@ class Trial:
         begun = time.perf_counter()
         rules = replace(self.rules, plan=way.plan, is_checked=way.is_checked)
         ready = Prewritten(self.writer, cache, drafted.drafts)
-        writer = ReplyWriter(ready, self.worker, rules, clock=time.perf_counter)
+        writer = ReplyWriter(ready, self.worker, rules, clock=time.perf_counter, twin=self.twin)
         reply = await writer.write(prompt, ignore)
         settled_ms = (time.perf_counter() - begun) * 1000
         ms = None if drafted.ms is None else round(drafted.ms + settled_ms, 1)
@@ -118,10 +120,7 @@ class Trial:
 
     def scored(self, examples: Sequence[Example], way: Way) -> list[Written]:
         """The replies that are in the log, with their verdicts, in the order of the turns."""
-        return [
-            written(example, self.log.told(example.prompt, way.name), self.writer.name)
-            for example in examples
-        ]
+        return [written(example, self.log.told(example.prompt, way.name)) for example in examples]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +208,9 @@ def ranks(example: Example, cache: PromptCache) -> list[int]:
     return ranks_told(clues, facts) if isinstance(clues, Clues) else ranks_by_words(example)
 
 
-def written(example: Example, told: Told, engine: str) -> Written:
+def written(example: Example, told: Told) -> Written:
     """A reply with its verdict."""
-    is_own = told.source == "denoiser" if engine == "embedded" else told.source not in FALLBACKS
+    is_own = told.source not in FALLBACKS
     verdict = judge(example, told.reply)
     return Written(example, told.reply, verdict, told.steps, told.ms, told.source, is_own)
 

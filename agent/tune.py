@@ -114,10 +114,11 @@ def run(
     config: Path | None, overrides: Sequence[str], *, packs: Path | None, is_quick: bool
 ) -> int:
     """Measure, choose, and write the tuned file."""
+    busy = how_busy()
     settings = load(config, overrides, with_tuned=False).settings
     tuned = asyncio.run(_tune(settings, packs, QUICK if is_quick else WHOLE))
     write(tuned_file(), tuned)
-    sys.stdout.write("\n".join([*report(tuned), f"written to {tuned_file()}"]) + "\n")
+    sys.stdout.write("\n".join([*report(tuned), *busy, f"written to {tuned_file()}"]) + "\n")
     return 0
 
 
@@ -340,6 +341,15 @@ def sha256(*paths: Path) -> str:
 def machine() -> str:
     """For a person to tell machines apart."""
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+
+
+def how_busy() -> list[str]:
+    """A line where something else works on this machine; empty where nothing does, or nobody
+    knows."""
+    load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, os.cpu_count() or 1
+    told = f"something else was working on this machine (load {load:.1f} on {cores} cores): "
+    todo = "these times are too long; run `atonce tune` again when it is quiet"
+    return [told + todo] if load > cores / 2 else []
 
 
 def state(settings: Settings, effort: Effort) -> str:

@@ -58,7 +58,9 @@ def rivals(main: Entry, entries: Sequence[Entry]) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if entry.name != main.name and (entry.is_checked or entry.is_fixed)
+        if entry.name != main.name
+        and (entry.is_checked or entry.is_fixed)
+        and entry.shares.grounded
     ]
 
 

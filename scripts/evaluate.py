@@ -195,7 +195,9 @@ async def write(
     repairs = settings.llm.repairs if engine not in RIVALS else 0
     unknown = settings.agent.sentences.unknown
     rules = ReplyRules(ways[0].plan, is_checked=True, repairs=repairs, unknown=unknown)
-    trial = Trial(writer, Worker("writing"), rules, log)
+    has_twin = settings.llm.twin and engine not in RIVALS
+    twin = make("twin", settings, weights) if has_twin else None
+    trial = Trial(writer, Worker("writing"), rules, log, twin)
     await trial.run(turns, ways, progress(engine, len(turns)))
     return trial, [
         Entry(

@@ -70,13 +70,13 @@ def text_table(entries: Sequence[Entry]) -> Iterator[str]:
     """Lines for a terminal."""
     heads = "".join(f"{TITLES[name]:>17}" for name in WIDE)
     narrow = "".join(f"{name.replace('_value', '')[:9]:>10}" for name in NARROW)
-    yield f"{'percent (95 %)':<30}{heads}{narrow}{'own':>8}{'steps':>7}{'ms':>7}"
+    yield f"{'percent (95 %)':<34}{heads}{narrow}{'own':>8}{'steps':>7}{'ms':>7}"
     for entry in entries:
         row = asdict(entry.shares)
         cells = "".join(f"{percent(row[name], entry.interval(name)):>17}" for name in WIDE)
         cells += "".join(f"{100 * row[name]:10.1f}" for name in NARROW)
         cost = f"{100 * row['own']:8.1f}{row['steps']:7.1f}{row['ms']:7.0f}"
-        yield f"{entry.name:<30}{cells}{'' if entry.is_fixed else cost}"
+        yield f"{entry.name:<34}{cells}{'' if entry.is_fixed else cost}"
         if entry.is_checked:
             yield "    " + agent_line(entry)
 
