@@ -217,9 +217,9 @@ class _Reading:
             self._say(lines[0].strip())
             self._end()
 
-        if token.map:
-            line_ends = [match.end() for match in re.finditer(r"\n|$", self.source)]
-            self.cursor = max(self.cursor, line_ends[min(token.map[1], len(line_ends)) - 1])
+        _, end = token.map or (0, 1)
+        line_ends = [match.end() for match in re.finditer(r"\n|$", self.source)]
+        self.cursor = max(self.cursor, line_ends[min(end, len(line_ends)) - 1])
 
     def _skip_address(self) -> None:
         if found := _ADDRESS.match(self.source, self.cursor):

@@ -229,7 +229,7 @@ MONEY: tuple[Rule, ...] = (
     ),
 )
 MEASURES: tuple[Rule, ...] = (
-    value(rf"{_START}(\d)['\u2032](\d\d?)(?:\"|\u2033|'')", _height),
+    value(rf"{_START}(\d)['\u2032](\d\d?)(?:\"|\u2033|'')?(?!\w)", _height),
     value(
         rf"{_START}(?P<sizes>{NUMBER}(?:\s?[x×]\s?{NUMBER})+)(?:\s?(?P<unit>{_UNIT}))?{_END}",
         _sizes,
@@ -240,6 +240,7 @@ MEASURES: tuple[Rule, ...] = (
         r"(?![\w/]|-[A-Za-z])(?!\.\w)",
         _measure,
     ),
+    value(r"\b24-7\b", lambda _match: "twenty-four seven"),
     value(
         r"(?<![\w.,/-])(?:(?P<whole>\d+) )?(?P<upper>\d{1,3})/(?P<lower>\d{1,3})"
         r"(?P<of> stars?| points?)?(?![\w/]|[.,]\d)",

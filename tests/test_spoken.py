@@ -67,6 +67,16 @@ MORE = [
         "It is €1.50/km, at 2.4GHz.",
         "It is one euro fifty per kilometer, at two point four gigahertz.",
     ),
+    (
+        "Suite 1200 is cats vs dogs, 24-7.",
+        "Suite twelve hundred is cats versus dogs, twenty-four seven.",
+    ),
+    ("Look: http://0;0@0.AA;", "Look: http://zero;zero at zero dot AA;"),
+    (
+        "It is 45-45-1999.",
+        "It is forty-five to forty-five to one thousand nine hundred ninety-nine.",
+    ),
+    ("See <https://a.org> now.", "See a dot org now."),
     ("Cards, etc. Thanks!", "Cards, et cetera. Thanks!"),
     ("It is $3/hr. Ok, go.", "It is three dollars per hour. Ok, go."),
     ("The U.S. Navy is here.", "The US Navy is here."),
