@@ -14,12 +14,12 @@ from atonce.llm.autoregressive import LONGEST, AutoregressiveWriter
 from atonce.llm.clues import FEATURES, FIRST
 from atonce.llm.corpus import Pack, Turn, draw_scene
 from atonce.llm.lessons import lessons
-from atonce.llm.model import Reader
+from atonce.llm.model import Reader, Sizes
 from atonce.llm.protocols import Plan, Prompt
 from atonce.llm.reading import PromptReader
 from atonce.llm.second_opinion import Span, doubtful_span, likelihoods
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.twin import Adapter, load_twin, merge, save_twin
+from atonce.llm.twin import SHIPPED_TWIN, Adapter, load_twin, merge, save_twin
 from atonce.llm.twin_training import UNKNOWN_WEIGHT, TwinTrainer, begin, lay_out, read_scene
 from atonce.llm.weights import load_base
 
@@ -217,3 +217,9 @@ def test_it_begins_with_an_eye_on_the_best_fact(base: tuple[Reader, Tokenizer]) 
         .ne(base[0](torch.tensor([[40, 41]]))[0])
         .any()
     )
+
+
+def test_the_shipped_twin_fits_the_shipped_reader_and_is_small() -> None:
+    assert SHIPPED_TWIN.stat().st_size <= 5_000_000
+    adapter = load_twin(SHIPPED_TWIN, Sizes())
+    assert all(tensor.isfinite().all() for tensor in adapter.parameters())
