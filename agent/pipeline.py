@@ -54,7 +54,7 @@ async def answer(
 
     emit(QuestionHeard(clock(), heard))
     prompt = build_prompt(settings.agent.role, settings.agent.facts, heard, history)
-    rules = _rules(settings)
+    rules = rules_of(settings)
     writer = ReplyWriter(engines.writer, engines.writing, rules, clock=clock, twin=engines.twin)
     reply = await writer.write(prompt, emit)
     said = [chunk.text for chunk in chunks(speak(reply.text))]
@@ -87,7 +87,8 @@ async def _hear(audio: Audio, engines: Engines) -> str:
     return transcript.text
 
 
-def _rules(settings: Settings) -> ReplyRules:
+def rules_of(settings: Settings) -> ReplyRules:
+    """How replies are written with these settings."""
     llm = settings.llm
     return ReplyRules(
         plan=Plan(

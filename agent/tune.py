@@ -16,7 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,26 +188,22 @@ async def _quality(
     settings: Settings, loaded: Engines, canvases: Sequence[int], packs: Path, effort: Effort
 ) -> dict[int, dict[int, float]]:
     """The same, measured here; what was written before is taken over."""
-    from atonce.agent.reply import ReplyRules
+    from atonce.agent.pipeline import rules_of
     from atonce.agent.trial import Trial, Way
     from atonce.agent.trial_log import TrialLog, state_name
     from atonce.llm.corpus import load_packs
     from atonce.llm.evaluation import draw_turns, shares
-    from atonce.llm.protocols import Plan
 
-    llm, unknown = settings.llm, settings.agent.sentences.unknown
+    rules = rules_of(settings)
     examples = draw_turns(load_packs(packs), effort.turns)
     ways = {
-        canvas: [
-            Way(Plan(k, canvas, llm.rule, llm.threshold, llm.seed), is_checked=True) for k in STEPS
-        ]
+        canvas: [Way(replace(rules.plan, steps=k, canvas=canvas), is_checked=True) for k in STEPS]
         for canvas in canvases
     }
     every = [way for of_canvas in ways.values() for way in of_canvas]
-    rules = ReplyRules(every[0].plan, is_checked=True, repairs=llm.repairs, unknown=unknown)
-    name = f"tune-{state_name(weights(settings), llm.engine)}.jsonl"
+    name = f"tune-{state_name(weights(settings), settings.llm.engine)}.jsonl"
     log = TrialLog(models.cache_folder() / "evaluation" / name)
-    trial = Trial(loaded.writer, loaded.writing, rules, log)
+    trial = Trial(loaded.writer, loaded.writing, rules, log, loaded.twin)
     await trial.run(examples, every, lambda done: say(f"{done} of {len(examples)} turns written"))
     return {
         canvas: {way.plan.steps: shares(trial.scored(examples, way)).grounded for way in of_canvas}

@@ -15,21 +15,21 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import card
 import score_table
 from score_table import Entry
 
-from atonce.agent.reply import ReplyRules
+from atonce.agent.pipeline import rules_of
 from atonce.agent.trial import Trial, Way
 from atonce.agent.trial_log import TrialLog, state_name
 from atonce.agent.worker import Worker
 from atonce.config import models, registry
 from atonce.config.errors import AtonceError
 from atonce.config.load import defaults
-from atonce.config.schema import LlmSettings, Settings
+from atonce.config.schema import Settings
 from atonce.llm.corpus import Example, load_packs
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
 from atonce.llm.evaluation import (
@@ -41,15 +41,15 @@ from atonce.llm.evaluation import (
     ranks_of,
 )
 from atonce.llm.finder import Finder
-from atonce.llm.protocols import Plan, Writer
+from atonce.llm.protocols import Writer
 
 ROOT = Path(__file__).resolve().parents[1]
 DEV = ROOT / "corpus" / "dev"
 ALL_STEPS = (1, 2, 4, 6, 8, 12, 16, 32)
 QUICK_STEPS = (1, 2, 4, 8, 32)
 TURNS, QUICK_TURNS = 1000, 240
-# The rivals write token by token, ten times as slowly: they get every second or third turn.
-RIVAL_TURNS, QUICK_RIVAL_TURNS = 500, 80
+# The rivals write token by token, ten times as slowly: they get every third turn.
+RIVAL_TURNS, QUICK_RIVAL_TURNS = 334, 80
 # Other canvases are for `atonce tune` alone: how much a shorter one costs.
 CANVASES, CANVAS_STEPS = (16, 24, 32, 48), (1, 2, 4, 8, 16)
 CANVAS_TURNS, QUICK_CANVAS_TURNS = 240, 80
@@ -146,7 +146,7 @@ async def add_engine(
     steps = [llm.steps] if is_rival else args.steps
     wanted = QUICK_RIVAL_TURNS if args.quick else RIVAL_TURNS
     turns = thinned(examples, wanted) if is_rival else examples
-    ways = ways_of(llm, steps, canvas)
+    ways = ways_of(settings, steps, canvas)
     trial, rows = await write(engine, writer, settings, turns, ways, args.writer)
     scores.entries += rows
     if is_rival:
@@ -157,7 +157,7 @@ async def add_engine(
     if args.card:
         few = thinned(examples, QUICK_CANVAS_TURNS if args.quick else CANVAS_TURNS)
         for other in CANVASES:
-            ways = [way for way in ways_of(llm, CANVAS_STEPS, other) if way.is_checked]
+            ways = [way for way in ways_of(settings, CANVAS_STEPS, other) if way.is_checked]
             _, rows = await write(engine, writer, settings, few, ways, args.writer)
             scores.by_canvas[other] = rows
 
@@ -192,9 +192,8 @@ async def write(
     """All rows of one engine."""
     log = TrialLog(log_path(engine, weights))
     # A rival that writes from left to right cannot mend the middle of a reply.
-    repairs = settings.llm.repairs if engine not in RIVALS else 0
-    unknown = settings.agent.sentences.unknown
-    rules = ReplyRules(ways[0].plan, is_checked=True, repairs=repairs, unknown=unknown)
+    rules = rules_of(settings)
+    rules = replace(rules, repairs=rules.repairs if engine not in RIVALS else 0)
     has_twin = settings.llm.twin and engine not in RIVALS
     twin = make("twin", settings, weights) if has_twin else None
     trial = Trial(writer, Worker("writing"), rules, log, twin)
@@ -210,9 +209,9 @@ async def write(
     ]
 
 
-def ways_of(llm: LlmSettings, steps: Sequence[int], canvas: int) -> list[Way]:
+def ways_of(settings: Settings, steps: Sequence[int], canvas: int) -> list[Way]:
     """Every K, with the check and without."""
-    plans = [Plan(k, canvas, llm.rule, llm.threshold, llm.seed) for k in steps]
+    plans = [replace(rules_of(settings).plan, steps=k, canvas=canvas) for k in steps]
     return [Way(plan, is_checked) for is_checked in (True, False) for plan in plans]
 
 
