@@ -16,9 +16,11 @@ from atonce.llm.model import Reader, causal_bias
 from atonce.llm.reading import WholePrompt
 from atonce.llm.twin import look, walk
 
-DOUBT = -4.0
-"""Log-likelihood in nats below which a token is doubted; see docs/training-log.md."""
-UNEASE = -1.5
+# On development turns whose reply the check had passed: of the replies that held a token below
+# -1, two of three were wrong, and half of all wrong ones were among them (docs/training-log.md).
+DOUBT = -1.0
+"""Log-likelihood in nats below which a token is doubted."""
+UNEASE = -0.5
 """Neighbours of a doubted token below this are doubted with it."""
 
 
