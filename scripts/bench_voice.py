@@ -1,11 +1,12 @@
 """Measure the mouth: first sound, speed and gaps by length of sentence and engine; plain piper too.
 
-usage: scripts/bench_speech voice [--rounds N] [--engines A,B] [--listen] [--cuts N]
+usage: scripts/bench_speech voice [--rounds N] [--engines A,B] [--busy] [--listen] [--cuts N]
 
 All engines take turns in one process, so that a busy machine is equally unfair to all of them.
 first sound: from the call to the first sample above -50 dBFS, silence at the start included; in
 brackets the time that the processor worked for it in the caller's thread (plain piper has more).
 underruns: pieces that were not ready when the sound before them had been played.
+--busy: meanwhile another thread transcribes all the time, as a heavy call beside the voice does.
 --listen: every engine's sentences are transcribed back; level, peak, pause and joins are measured.
 --cuts N: sound is cut at N moments, and the words heard are compared with the words foretold.
 """
@@ -13,8 +14,10 @@ underruns: pieces that were not ready when the sound before them had been played
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -83,7 +86,9 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     options = _options(arguments)
     engines = {name: engine(name) for name in options.engines.split(",")}
-    print(speed_table(engines, options.rounds))
+
+    with transcribing() if options.busy else nullcontext():
+        print(speed_table(engines, options.rounds))
 
     if options.listen:
         print(sound_table(engines))
@@ -103,6 +108,26 @@ def engine(name: str) -> Speak:
     settings = defaults([f"synthesizer.engine={name}"]).settings.synthesizer
     speak: Speak = find("synthesizer", name).from_settings(settings).synthesize
     return speak
+
+
+@contextmanager
+def transcribing() -> Iterator[None]:
+    """A thread that transcribes all the time, with the threads that the settings give it."""
+    ears, done = _ears(), threading.Event()
+    spoken = join(list(engine("hibari")(SPOKEN[0])))
+
+    def work() -> None:
+        while not done.is_set():
+            ears(spoken)
+
+    thread = threading.Thread(target=work, name="hearing")
+    thread.start()
+
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def timed(speak: Speak, text: str) -> Run:
@@ -261,6 +286,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench_speech voice", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="times each sentence is spoken")
     parser.add_argument("--engines", default=",".join(ENGINES), help="which, with commas")
+    parser.add_argument("--busy", action="store_true", help="with a transcriber beside the voice")
     parser.add_argument("--listen", action="store_true", help="transcribe back, measure the sound")
     parser.add_argument("--cuts", type=int, default=0, help="moments to cut at, for word times")
     return parser.parse_args(arguments)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 FEWEST = 16
 """Frames of a piece: 0.19 s of Piper's sound. Less is mostly margin."""
-SAFE = 0.7
+SAFE = 0.5
 """Share of the time until the sound runs out that a decode may be expected to take."""
-_LATEST = 0.85
+_LATEST = 0.7
 """The same for the last piece, which takes a scrap along, and for the fewest frames."""
 HELD_BACK_S = 0.06
 """Of the first piece: stillness that is trimmed, and samples kept for the fade."""

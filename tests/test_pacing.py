@@ -49,7 +49,7 @@ def test_a_fast_machine_starts_with_the_shortest_piece_and_then_takes_longer_one
     pieces, _ = spoken(700, FAST)
 
     assert pieces[0] == FEWEST
-    assert pieces == sorted(pieces)
+    assert pieces[:-1] == sorted(pieces[:-1])
     assert len(pieces) <= 4
 
 
