@@ -27,7 +27,7 @@ from atonce.config import models
 from atonce.config.load import defaults
 from atonce.speech import audio_file
 from atonce.speech.endpoint import EndpointRules
-from atonce.speech.protocols import Audio, Samples, Transcript
+from atonce.speech.protocols import Audio, Samples, Transcript, always
 from atonce.speech.resample import resample
 from atonce.speech.silero import SileroDetector
 from atonce.speech.whisper import WhisperTranscriber
@@ -158,7 +158,7 @@ def plain_whisper(threads: int) -> Callable[[Audio], Transcript]:
 
 
 def stream(args: argparse.Namespace) -> None:
-    """as from a microphone. WER; median/p95 ms after the last sample of speech, and of the decode"""
+    """as from a microphone. WER; median/p95 ms after the last sample, and of a decode"""
     clips = recordings(args.recordings)
     rules = EndpointRules.from_settings(defaults().settings.endpoint)
     whisper = WhisperTranscriber(models.folder("whisper-base"), threads=args.threads)
@@ -209,7 +209,13 @@ class _Plain:
     def expect(self, names: Sequence[str]) -> None:
         """It is plain."""
 
-    def transcribe(self, audio: Audio, *, is_wanted: Callable[[], bool]) -> Transcript:  # noqa: ARG002
+    def transcribe(
+        self,
+        audio: Audio,
+        *,
+        is_final: bool = True,  # noqa: ARG002
+        is_wanted: Callable[[], bool] = always,  # noqa: ARG002
+    ) -> Transcript:
         """As it comes."""
         return self._hear(audio)
 

@@ -150,7 +150,7 @@ class Replay:
             asked.append(began_s + time.perf_counter() - start)
             return True
 
-        transcript = self._transcriber.transcribe(sound, is_wanted=ask)
+        transcript = self._transcriber.transcribe(sound, is_final=due.is_pause, is_wanted=ask)
         took_s = time.perf_counter() - start
         heard.busy_s += took_s
         self._free_s = began_s + took_s

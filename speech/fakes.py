@@ -74,13 +74,15 @@ class FakeTranscriber:
     def expect(self, names: Sequence[str]) -> None:
         """It needs no help."""
 
-    def transcribe(self, audio: Audio, *, is_wanted: Callable[[], bool] = always) -> Transcript:
+    def transcribe(
+        self, audio: Audio, *, is_final: bool = True, is_wanted: Callable[[], bool] = always
+    ) -> Transcript:
         """Its words, or none."""
         if not is_wanted():
             raise TranscriptUnwantedError
 
         loud = len(audio.samples) > 0 and float(np.abs(audio.samples).max()) > SILENCE
-        return Transcript(self._text if loud else "")
+        return Transcript(self._text if loud else "", is_final=is_final)
 
 
 class FakeSynthesizer:

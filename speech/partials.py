@@ -113,9 +113,13 @@ class Dictation:
             known = [*due.before.split(), *words]
             return WordsHeard(" ".join(known), len(known) if due.is_pause else 0, due.is_pause)
 
-        agreed = _agreed(running.words, words)
-        running.settled += words[len(running.settled) : agreed]
-        running.words, running.read = words, due
+        if words or due.is_pause:
+            agreed = _agreed(running.words, words)
+            running.settled += words[len(running.settled) : agreed]
+            running.words, running.read = words, due
+        else:
+            words = running.words  # a quick look that found nothing sure takes nothing back
+
         stay = [] if due.is_pause else running.settled
         shown = [*running.parts, *stay, *words[len(stay) :]]
         settled = len(shown) if due.is_pause else len(running.parts) + len(running.settled)

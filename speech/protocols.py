@@ -118,10 +118,13 @@ class Transcriber(Protocol):
         """Names that people may say, the likeliest first: they are spelled as they stand here."""
         ...
 
-    def transcribe(self, audio: Audio, *, is_wanted: Callable[[], bool] = always) -> Transcript:
+    def transcribe(
+        self, audio: Audio, *, is_final: bool = True, is_wanted: Callable[[], bool] = always
+    ) -> Transcript:
         """The transcript of one utterance, of any rate; empty for silence and noise.
 
-        `is_wanted` is asked between two heavy steps; once it says no, TranscriptUnwantedError.
+        is_final: nobody speaks any more; else one quick look is enough, and may give nothing.
+        is_wanted: asked between two heavy steps; once it says no, TranscriptUnwantedError.
         """
         ...
 

@@ -5,8 +5,9 @@ Here the window is only as long as the utterance needs. Five guards make that sa
 
 Rule 1. Only what the voice detector calls speech is read, so silence and noise give no words.
 Rule 2. The length of the text is bounded by the length of the sound.
-Rule 3. A text that repeats itself, runs into its bound or is improbable is read again in the full
-        window, without the names that were expected.
+Rule 3. A text that says all of it again, faster than people speak, is cut where it begins anew. One
+        that repeats itself otherwise, runs into its bound or is improbable is read again in the
+        full window, without the names that were expected; while speech goes on it is dropped.
 Rule 4. What Whisper invents, and names that it was told, need enough voice to have been said.
 Rule 5. A stock phrase after a whole sentence must lie where somebody speaks.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -41,6 +42,8 @@ from atonce.speech.whisper_guards import (
     repeats,
     speech_pieces,
     stock_tail,
+    unrepeated,
+    voice_s,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +110,20 @@ class _Found:
         return is_nothing or self.is_cut_off
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One piece of speech to be read."""
+
+    speech: Samples
+    """Its sound."""
+    voiced: Samples
+    """Probability of speech in each of its frames."""
+    is_final: bool
+    """Nobody speaks any more."""
+    is_wanted: Callable[[], bool]
+    """Somebody still waits for it."""
+
+
 class WhisperTranscriber:
     """A Whisper model: on the processor in 8-bit integers, on a GPU in 16-bit floats."""
 
@@ -166,10 +183,13 @@ class WhisperTranscriber:
         told: list[int] = self._tokenizer.encode(" " + ", ".join(self._names) + ".")
         self._prompt = self._prompt_with(told[:_MOST_NAME_TOKENS] if self._names else [])
 
-    def transcribe(self, audio: Audio, *, is_wanted: Callable[[], bool] = always) -> Transcript:
+    def transcribe(
+        self, audio: Audio, *, is_final: bool = True, is_wanted: Callable[[], bool] = always
+    ) -> Transcript:
         """The transcript of one utterance, of any rate; empty for silence and noise.
 
-        `is_wanted` is asked between two heavy steps; once it says no, TranscriptUnwantedError.
+        is_final: nobody speaks any more; else one quick look is enough, and may give nothing.
+        is_wanted: asked between two heavy steps; once it says no, TranscriptUnwantedError.
         """
         # Before the rate is changed, which would spread one NaN over everything.
         finite = Audio(np.nan_to_num(audio.samples, posinf=0.0, neginf=0.0), audio.rate_hz)
@@ -180,7 +200,8 @@ class WhisperTranscriber:
         try:
             for first, last in speech_pieces(voiced):
                 piece_voiced = voiced[first // FRAME : last // FRAME]
-                found.append(self._hear(samples[first:last], piece_voiced, is_wanted))
+                look = _Look(samples[first:last], piece_voiced, is_final, is_wanted)
+                found.append(self._hear(look))
         # The engine reports what it cannot do as the one, what it will not do as the other.
         except (RuntimeError, ValueError) as error:
             raise EngineError(
@@ -189,39 +210,44 @@ class WhisperTranscriber:
 
         return Transcript(
             " ".join(text for text, _ in found if text),
+            is_final=is_final,
             log_probability=float(np.mean([probability for _, probability in found] or [0.0])),
         )
 
-    def _hear(
-        self, speech: Samples, voiced: Samples, is_wanted: Callable[[], bool]
-    ) -> tuple[str, float]:
+    def _hear(self, look: _Look) -> tuple[str, float]:
         """Words of one piece of speech and their mean log-probability."""
-        found = self._read(speech, is_wanted)
+        found = self._read(look)
+        is_dropped = found.is_worthless or (found.is_doubtful and not look.is_final)
 
         # Rule 4.
-        if found.is_worthless or is_invented(found.text, voiced, self._names):
+        if is_dropped or is_invented(found.text, look.voiced, self._names):
             return "", found.log_probability
 
         tail = stock_tail(found.text)
 
         # Rule 5.
-        if tail and not is_voiced(voiced, from_s=self._start_s(found, tail)):
+        if tail and not is_voiced(look.voiced, from_s=self._start_s(found, tail)):
             return found.text.removesuffix(tail).rstrip(), found.log_probability
 
         return found.text, found.log_probability
 
-    def _read(self, speech: Samples, is_wanted: Callable[[], bool]) -> _Found:
-        speech = np.concatenate([np.zeros(int(_LEAD_S * RATE_HZ), dtype=np.float32), speech])
+    def _read(self, look: _Look) -> _Found:
+        lead = np.zeros(int(_LEAD_S * RATE_HZ), dtype=np.float32)
+        speech = np.concatenate([lead, look.speech])
         seconds = len(speech) / RATE_HZ
         window_s = min(_FULL_WINDOW_S, max(self._shortest_window_s, seconds + _WINDOW_MARGIN_S))
         bound = _TOKENS_AT_LEAST + int(_TOKENS_A_SECOND * seconds)
-        encoded = self._encode(speech, window_s, is_wanted)
-        found = self._decode(encoded, self._prompt, bound, is_wanted)
+        encoded = self._encode(speech, window_s, look.is_wanted)
+        found = self._decode(encoded, self._prompt, bound, look.is_wanted)
+        once = unrepeated(found.text, voice_s=voice_s(look.voiced))
 
-        if found.is_doubtful:
+        if once != found.text:
+            found = replace(found, text=once, is_cut_off=False)
+
+        if found.is_doubtful and look.is_final:
             # A second look may be longer: what runs into this bound too has derailed.
-            encoded = self._encode(speech, _FULL_WINDOW_S, is_wanted)
-            found = self._decode(encoded, self._plain_prompt, 2 * bound, is_wanted)
+            encoded = self._encode(speech, _FULL_WINDOW_S, look.is_wanted)
+            found = self._decode(encoded, self._plain_prompt, 2 * bound, look.is_wanted)
 
         return found
 

@@ -34,6 +34,9 @@ _LOOP = re.compile(r"\b(\w+(?:\W+\w+){0,5})(?:\W+\1\b){3,}", re.IGNORECASE)
 """One to six words, four times in a row."""
 _REPEATED_WORDS = 4
 """Words that are said twice by chance are fewer; a short window now and then says all twice."""
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_FASTEST_WORDS = 5.0
+"""Words in a second of voice: hardly anybody speaks faster, and nobody to a machine."""
 _SHORTEST_WORD_S = 0.12
 """Voice in a word that is said fast."""
 _LEAST_VOICE_S = 0.2
@@ -85,6 +88,29 @@ def repeats(text: str) -> bool:
     return len(set(runs)) < len(runs)
 
 
+def unrepeated(text: str, *, voice_s: float) -> str:
+    """The text without what it says again, where nobody can speak that fast.
+
+    A short window now and then says all twice; a person may too, but takes the time for it.
+    """
+    spans = [match.span() for match in _WORD.finditer(text)]
+    words = [text[first:last].lower() for first, last in spans]
+
+    if len(words) <= _FASTEST_WORDS * voice_s:
+        return text
+
+    for period in range(2, len(words)):
+        again = len(words) - period
+
+        if again < min(period, _REPEATED_WORDS):
+            break
+
+        if words[period:] == words[:again]:
+            return text[: spans[period][0]].rstrip()
+
+    return text
+
+
 def is_invented(text: str, voiced: Samples, names: Collection[str] = ()) -> bool:
     """A stock phrase, or nothing but expected names, with too little voice to have been said.
 
@@ -93,8 +119,7 @@ def is_invented(text: str, voiced: Samples, names: Collection[str] = ()) -> bool
     words = _words(text)
     known = {word for name in names for word in _words(name)}
     is_suspect = _STOCK.fullmatch(" ".join(words)) is not None or known.issuperset(words)
-    voice_s = float(np.count_nonzero(voiced >= VOICED)) * FRAME_S
-    return is_suspect and voice_s < max(_LEAST_VOICE_S, _SHORTEST_WORD_S * len(words))
+    return is_suspect and voice_s(voiced) < max(_LEAST_VOICE_S, _SHORTEST_WORD_S * len(words))
 
 
 def stock_tail(text: str) -> str:
@@ -111,8 +136,13 @@ def stock_tail(text: str) -> str:
 def is_voiced(voiced: Samples, *, from_s: float) -> bool:
     """Somebody speaks after a moment of the sound: at least as long as the shortest word."""
     after = voiced[max(0, round(from_s / FRAME_S)) :]
-    return bool(np.count_nonzero(after >= VOICED) * FRAME_S >= _SHORTEST_WORD_S)
+    return voice_s(after) >= _SHORTEST_WORD_S
+
+
+def voice_s(voiced: Samples) -> float:
+    """Seconds in which somebody speaks."""
+    return int(np.count_nonzero(voiced >= VOICED)) * FRAME_S
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'"))
+    return _WORD.findall(text.lower().replace("’", "'"))

@@ -145,3 +145,13 @@ def test_a_final_transcript_that_comes_after_the_endpoint_is_still_whole() -> No
 
     assert (words.text, words.settled) == ("A long story. It ends.", 5)
     assert dictation.receive(partial, "It").settled == 0
+
+
+def test_a_quick_look_that_finds_nothing_takes_nothing_back() -> None:
+    dictation = begun()
+    dictation.receive(due_at(dictation, 2.0), "Where is the")
+
+    unsure = dictation.receive(due_at(dictation, 3.0), "")
+
+    assert (unsure.text, unsure.settled) == ("Where is the", 0)
+    assert dictation.receive(paused_at(dictation, 3.4), "").text == ""

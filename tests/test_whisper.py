@@ -5,24 +5,22 @@ from __future__ import annotations
 import csv
 import re
 import time
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import ctranslate2
 import huggingface_hub.constants
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from atonce.config import models
 from atonce.config.errors import EngineError, ModelError, SettingsError
 from atonce.config.load import defaults
 from atonce.speech import audio_file
 from atonce.speech.piper import PiperSynthesizer
-from atonce.speech.protocols import Audio, Samples
+from atonce.speech.protocols import Audio, Samples, TranscriptUnwantedError
 from atonce.speech.resample import resample
 from atonce.speech.whisper import RATE_HZ, WhisperTranscriber
-from atonce.speech.whisper_guards import loops, repeats, speech_pieces
 
 RECORDINGS = Path(__file__).parent / "audio"
 HIGHEST_WORD_ERROR_RATE = 0.08
@@ -193,6 +191,95 @@ def test_thanks_are_heard_though_whisper_also_invents_them(ears: WhisperTranscri
 
 
 @pytest.mark.models
+def test_names_that_are_expected_are_spelled_as_they_are_written(ears: WhisperTranscriber) -> None:
+    models.ensure(["joe"], say=lambda _: None)
+    mouth = PiperSynthesizer(models.folder("joe"))
+    asked = audio_file.join(list(mouth.synthesize("When does the Walnut Room close?")))
+    informed = WhisperTranscriber(models.folder("whisper-base"))
+
+    informed.expect(["Walnut Room", "Quillan Lane", " ", "Walnut Room"])
+
+    assert "Walnut Room" in informed.transcribe(asked).text
+    for noise_level_db in (-20, -40):
+        sound = Audio(noise(seconds=3, level_db=noise_level_db), RATE_HZ)
+        assert informed.transcribe(sound).text == ""
+
+    informed.expect([])
+    assert informed.transcribe(asked).text == ears.transcribe(asked).text
+
+
+@pytest.mark.models
+def test_expecting_very_many_names_takes_the_first_thirty(ears: WhisperTranscriber) -> None:
+    many = WhisperTranscriber(models.folder("whisper-base"))
+
+    many.expect([f"Name{number}" for number in range(500)])
+
+    heard = many.transcribe(recording("ast_one_moment.wav"))
+    assert words(heard.text) == words(ears.transcribe(recording("ast_one_moment.wav")).text)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_transcription_that_nobody_wants_any_more_stops_half_way(
+    steps: int, ears: WhisperTranscriber
+) -> None:
+    asked = []
+
+    def is_wanted() -> bool:
+        asked.append(True)
+        return len(asked) <= steps
+
+    with pytest.raises(TranscriptUnwantedError):
+        ears.transcribe(recording("ast_one_moment.wav"), is_wanted=is_wanted)
+
+    assert len(asked) == steps + 1
+    assert ears.transcribe(recording("ast_one_moment.wav")).text
+
+
+@pytest.mark.models
+def test_a_quick_look_while_somebody_speaks_is_no_final_transcript(
+    ears: WhisperTranscriber,
+) -> None:
+    half = Audio(recording("ast_check_number.wav").samples[:RATE_HZ], RATE_HZ)
+
+    heard = ears.transcribe(half, is_final=False)
+
+    assert not heard.is_final
+    assert words(heard.text)[:2] in ([], ["please", "check"])
+
+
+@pytest.mark.models
+def test_a_stock_phrase_where_nobody_speaks_any_more_is_cut(
+    ears: WhisperTranscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atonce.speech import whisper
+
+    said = recording("ast_check_number.wav")
+    rest = Audio(np.concatenate([said.samples, hum(seconds=1, level_db=-30)]), RATE_HZ)
+    decode = WhisperTranscriber._decode
+
+    def with_a_tail(self: WhisperTranscriber, *args: Any) -> Any:
+        found = decode(self, *args)
+        tail = self._tokenizer.encode(" Thank you.")
+        return whisper.replace(
+            found, text=found.text + " Thank you.", tokens=[*found.tokens, *tail]
+        )
+
+    monkeypatch.setattr(WhisperTranscriber, "_decode", with_a_tail)
+
+    assert words(ears.transcribe(rest).text) == words("please check the number and dial again")
+
+
+@pytest.mark.models
+@pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="there is a GPU to run on here")
+def test_a_gpu_that_is_not_there_is_refused_in_one_sentence() -> None:
+    with pytest.raises(SettingsError, match=r"transcriber\.device is cuda"):
+        WhisperTranscriber(models.folder("whisper-base"), device="cuda")
+
+    assert WhisperTranscriber(models.folder("whisper-base"), device="auto").languages
+
+
+@pytest.mark.models
 def test_a_talk_longer_than_the_window_is_heard_to_its_end(ears: WhisperTranscriber) -> None:
     pause = np.zeros(RATE_HZ // 2, dtype=np.float32)
     samples = np.concatenate([recording("jfk.wav").samples, pause] * 4)
@@ -253,87 +340,3 @@ def test_a_folder_without_a_whole_model_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="cannot be loaded: "):
         WhisperTranscriber(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "five five five five five five",
-        "Five. Five. Five. Five.",
-        "the other the other the other the other",
-        "I want to go home, I want to go home, I want to go home, I want to go home.",
-        "ha" * 50,
-    ],
-)
-def test_a_text_that_says_the_same_again_and_again_loops(text: str) -> None:
-    assert loops(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "no",
-        "No, no, no.",
-        "My number is 5 5 5 0 1 7 4.",
-        "When do you open, and when do you close, and when is the last tour?",
-        "And so my fellow Americans, ask not what your country can do for you.",
-        "theme the theory then there",
-    ],
-)
-def test_what_people_say_does_not_loop(text: str) -> None:
-    assert not loops(text)
-
-
-def test_a_sentence_said_twice_is_worth_another_look() -> None:
-    assert repeats("Press 1 to accept this call. Press 1 to accept this call, or")
-    assert repeats("Press 1 or 2 to reject it. Well, press 1 or 2")
-    assert not repeats("")
-    assert not repeats("Very, very, very nice.")
-    assert not repeats("The first of May or the first of June?")
-
-
-def test_too_little_speech_for_a_word_gives_no_piece() -> None:
-    voiced = np.zeros(100, dtype=np.float32)
-    voiced[50:52] = 1
-
-    assert speech_pieces(voiced) == []
-    assert speech_pieces(voiced[:0]) == []
-
-
-def test_a_piece_keeps_half_a_second_before_speech_and_a_second_after() -> None:
-    voiced = np.zeros(200, dtype=np.float32)
-    voiced[50:80] = 1
-
-    assert speech_pieces(voiced) == [((50 - 16) * 512, (80 + 30) * 512)]
-    assert speech_pieces(voiced[50:80]) == [(0, 30 * 512)]
-
-
-def test_long_speech_is_cut_where_it_pauses() -> None:
-    voiced = np.ones(1500, dtype=np.float32)
-    voiced[730:750] = 0
-
-    (_, cut), (_, end) = speech_pieces(voiced)
-
-    assert 730 <= cut // 512 <= 750
-    assert end == 1500 * 512
-
-
-@given(st.lists(st.floats(0, 1, width=32), max_size=40), st.integers(1, 120))
-def test_pieces_follow_each_other_cover_all_speech_and_fit_the_window(
-    drawn: list[float], times: int
-) -> None:
-    voiced = np.tile(np.asarray(drawn, dtype=np.float32), times)
-
-    pieces = speech_pieces(voiced)
-
-    if not pieces:
-        assert np.count_nonzero(voiced >= 0.5) < 3
-        return
-
-    frames = np.flatnonzero(voiced >= 0.5)
-    assert pieces[0][0] <= frames[0] * 512
-    assert pieces[-1][1] > frames[-1] * 512
-    assert pieces[-1][1] <= len(voiced) * 512
-    assert all(before[1] == after[0] for before, after in pairwise(pieces))
-    assert all(0 < last - first <= 780 * 512 for first, last in pieces)
