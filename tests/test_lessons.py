@@ -57,7 +57,7 @@ def test_what_is_taught_comes_from_the_facts(pack: Pack) -> None:
 
 def test_nearly_every_reply_that_is_taught_is_right_and_fits_the_canvas() -> None:
     right = fits = grounded = 0
-    for pack in TRAIN:
+    for pack in TRAIN[::4]:
         dice = random.Random(pack.name)
         for example in lessons(draw_scene(pack, dice), dice):
             if example.gold and not example.is_unknown:
@@ -66,7 +66,7 @@ def test_nearly_every_reply_that_is_taught_is_right_and_fits_the_canvas() -> Non
                 right += satisfies(reply, example.must)
                 fits += length(reply) <= ROOM
 
-    assert grounded > 2500
+    assert grounded > 800
     assert right >= 0.99 * grounded
     assert fits >= 0.99 * grounded
 
@@ -165,7 +165,7 @@ def test_what_half_a_question_cannot_tell_is_never_taught(kind: str) -> None:
 
 def test_some_turns_are_taught_by_half_as_well() -> None:
     turns = halves = 0
-    for pack in TRAIN[::5]:
+    for pack in TRAIN[::12]:
         dice = random.Random(pack.name)
         keys = [example.key for example in lessons(draw_scene(pack, dice), dice)]
         turns += len(set(keys))
