@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_ask(commands)
     _add_race(commands)
+    _add_fill(commands)
     _add_tune(commands)
     _add_models(commands)
     _add_settings(commands)
@@ -123,6 +124,19 @@ def _add_race(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
     _with_settings(parser)
     parser.set_defaults(run=_race)
+
+
+def _add_fill(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "fill", help="fill the gaps of a sentence from the facts, or rewrite lines of a file"
+    )
+    parser.add_argument("text", nargs="?", metavar='"We open at ____"', help="____ is a gap")
+    parser.add_argument("--file", type=Path, help="a file of which lines are rewritten")
+    parser.add_argument("--lines", metavar="12-20", help="which lines of the file")
+    parser.add_argument("--write", action="store_true", help="change the file, not only show how")
+    parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
+    _with_settings(parser)
+    parser.set_defaults(run=_fill)
 
 
 def _add_tune(commands: _Commands) -> None:
@@ -182,6 +196,23 @@ def _ask(arguments: argparse.Namespace) -> int:
         overrides=overrides,
         is_json=arguments.json,
     )
+
+
+def _fill(arguments: argparse.Namespace) -> int:
+    from atonce.agent import fill
+
+    config, overrides = arguments.config, arguments.overrides
+    if arguments.text is not None and arguments.file is None:
+        return fill.run(arguments.text, config=config, overrides=overrides, is_json=arguments.json)
+
+    if arguments.text is not None or arguments.file is None or arguments.lines is None:
+        raise UsageError(
+            'give a text with gaps (atonce fill "We open at ____"), or a file and its lines '
+            "(atonce fill --file FILE --lines 12-20)"
+        )
+
+    span = fill.span_of(arguments.file, arguments.lines)
+    return fill.rewrite(span, config=config, overrides=overrides, is_written=arguments.write)
 
 
 def _race(arguments: argparse.Namespace) -> int:

@@ -239,7 +239,7 @@ def cosine_quota(work: int, step: int, steps: int) -> int:
 
 def doubling_quota(work: int, step: int, steps: int) -> int:
     """1, 2, 4, 8 ...: done after log2 of the length. Where K is smaller, more in proportion."""
-    return min(work, max(2 ** (step - 1), math.ceil(work / (2 ** (steps - step + 1) - 1))))
+    return min(work, max(1 << (step - 1), math.ceil(work / ((1 << (steps - step + 1)) - 1))))
 
 
 def sure_by_threshold(waiting: Sequence[Guess], plan: Plan) -> int:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 from atonce.config.errors import EngineError
@@ -90,12 +91,33 @@ class FakeWriter:
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
     ) -> Iterator[Draft]:
         """Denoise one reply; see the protocol."""
+        reply = self._reply(cache)  # asked for once: the next time it may be another
+        reciter = Reciter(lambda _: reply, self._spell)
+        rows = Rows(reciter, Meter(Cost(0.0, 1e-6)), clock=self._clock)
+        return denoise(rows, cache, plan, given)
+
+    @property
+    def marks(self) -> Marks:
+        """Its special tokens."""
+        return Marks(MASK, END)
+
+    def rows(self, *, most: int) -> Rows:
+        """Rows to be written together; each is a reply to its own prompt."""
+        reciter = Reciter(self._reply, self._spell)
+        return Rows(reciter, Meter(Cost(0.0, 1e-6)), clock=self._clock, most=most)
+
+    def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
+        """More likely the more of its words stand side by side in a fact, and the fewer it has."""
+        known = {pair for fact in prompt.facts for pair in pairwise(fact.lower().split())}
+        said = "".join(self._spell(reply)).lower().split()
+        strange = sum(pair not in known for pair in pairwise(said))
+        return -float(strange) - len(said) / 100
+
+    def _reply(self, cache: PromptCache) -> list[int]:
         if not isinstance(cache, FakePrompt):
             raise EngineError("the fake writer was given a prompt that another engine read.")
 
-        reply = self.encode(self._answer(cache.prompt)) or self.encode("Hm.")
-        rows = Rows(Reciter(reply, self._spell), Meter(Cost(0.0, 1e-6)), clock=self._clock)
-        return denoise(rows, cache, plan, given)
+        return self.encode(self._answer(cache.prompt)) or self.encode("Hm.")
 
     def _token(self, word: str) -> int:
         if word not in self._words:
@@ -111,9 +133,13 @@ class FakeWriter:
 
 
 class Reciter:
-    """A denoiser that knows the one reply it is to write."""
+    """A denoiser that knows the reply to every prompt."""
 
-    def __init__(self, reply: Sequence[int], spell: Callable[..., Sequence[str]]) -> None:
+    def __init__(
+        self,
+        reply: Callable[[PromptCache], Sequence[int]],
+        spell: Callable[..., Sequence[str]],
+    ) -> None:
         """reply: its tokens. spell: see Denoiser."""
         self._reply, self._spell = reply, spell
 
@@ -126,9 +152,13 @@ class Reciter:
         """It writes anything."""
 
     def look(self, rows: Sequence[Asked]) -> list[list[Guess]]:
-        """The same reply for every row."""
+        """Every row's own reply."""
         return [
-            [knows(self._reply, i) for i, token in enumerate(row.canvas) if token == MASK]
+            [
+                knows(self._reply(row.prompt), i)
+                for i, token in enumerate(row.canvas)
+                if token == MASK
+            ]
             for row in rows
         ]
 

@@ -1,13 +1,15 @@
-"""Gaps in a text, filled from the facts: pins on both sides, and what stands between is denoised.
+"""Gaps in a text, filled from the facts: pins to both sides, and what stands between is denoised.
 
-Rule 1. Gaps are filled from left to right. How wide a gap is nobody knows: every width is tried, all
-        of them as rows of one pass, and the likeliest text is kept.
+Rule 1. Gaps are filled from left to right. How wide a gap is nobody knows: every width is tried, as
+        rows of one pass, and the likeliest text is kept.
 Rule 2. Likely is what the reader alone finds so, word by word from the left: the denoiser's own
         confidences are of different texts, and cannot be compared.
+Rule 3. A gap is filled with something that can be said, and does not repeat the words beside it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -83,12 +85,25 @@ def fill(writer: GapWriter, prompt: Prompt, parts: Sequence[str], plan: Plan) ->
             width: [cell.token for cell in draft.cells[: len(done) + width + more]]
             for width, draft in drafts.items()
         }
-        best = max(known, key=lambda width: writer.likelihood(prompt, known[width]))
-        filled = drafts[best].cells[len(done) : len(done) + best]
-        gaps.append("".join(cell.text for cell in filled).strip())
+        said = {
+            width: "".join(cell.text for cell in draft.cells[len(done) : len(done) + width])
+            for width, draft in drafts.items()
+        }
+        fitting = [width for width in said if fits(parts[gap - 1], said[width], parts[gap])]
+        best = max(fitting or known, key=lambda width: writer.likelihood(prompt, known[width]))
+        gaps.append(said[best].strip())
         done = known[best]
 
     return Filled(drafts[best].text, tuple(gaps))
+
+
+def fits(left: str, said: str, right: str) -> bool:
+    """Rule 3."""
+    words = [re.findall(r"\w+", text.lower()) for text in (left, said, right)]
+    if not words[1]:
+        return False
+
+    return words[0][-1:] != words[1][:1] and words[2][:1] != words[1][-1:]
 
 
 def tried(

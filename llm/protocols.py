@@ -164,3 +164,17 @@ class Writer(Protocol):
         its length is the plan's canvas. None: all positions are open.
         """
         ...
+
+
+@runtime_checkable
+class Infiller(Protocol):
+    """A writer that declares to rewrite part of any text, with what stands on both sides."""
+
+    @property
+    def max_canvas(self) -> int:
+        """Longest canvas it takes."""
+        ...
+
+    def infill(self, before: str, after: str, plan: Plan) -> Iterator[Draft]:
+        """What stands between two texts; yields after every step, like Writer.write."""
+        ...
