@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 MOST_NAMES = 30
 """A transcriber takes no more in."""
-_SENTENCE = re.compile(r"(?<=[a-z]{3}[.!?])\s+")
+_SENTENCE = re.compile(r"(?<=[a-z]{3}[.!?])\s+|(?<=\d[.!?])\s+|(?<=[)!?])\s+")
 """Not after "Dr." and "St.": the name that follows is none of a sentence's first words."""
 _WORD = re.compile(r"[^\W_][\w'’-]*(?:&\w+)?|[.,;:!?()\"]")
 

@@ -249,7 +249,37 @@ _MINILM = Model(
     data_licence="a billion sentence pairs of the public web, see the model's card",
 )
 
+_SMART_TURN = Model(
+    name="smart-turn",
+    purpose="ears: judges by the sound whether somebody has finished; off unless built in",
+    wheels=(
+        Wheel(
+            project="pipecat-ai",
+            version="1.14.0",
+            sha256="0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44",
+            size=12_109_725,
+        ),
+    ),
+    files=(
+        ModelFile(
+            name="smart-turn-v3.2-cpu.onnx",
+            sha256="2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+            size=8_679_182,
+            members=("pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",),
+        ),
+        ModelFile(
+            name="LICENSE",
+            sha256="e31a733ecb79cbffafd5474e964e5eca15e0a0876a42b1d7253b51b198eb61aa",
+            size=1_301,
+            members=("pipecat_ai-1.14.0.dist-info/licenses/LICENSE",),
+        ),
+    ),
+    engine_licence="MIT (onnxruntime)",
+    weights_licence="BSD-2-Clause (Daily, Smart Turn v3.2)",
+    data_licence="spoken turns, recorded and synthetic, as its makers say",
+)
+
 MODELS: Mapping[str, Model] = {
-    model.name: model for model in (_SMOLLM2, _MINILM, _WHISPER_BASE, _JOE)
+    model.name: model for model in (_SMOLLM2, _MINILM, _WHISPER_BASE, _JOE, _SMART_TURN)
 }
 """Every model by its name."""
