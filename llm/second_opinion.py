@@ -16,8 +16,8 @@ from atonce.llm.model import Reader, causal_bias
 from atonce.llm.reading import WholePrompt
 from atonce.llm.twin import look, walk
 
-# On 104 development turns whose reply the check had passed, 34 of them wrong: a token below -1 stood
-# in 15 of the wrong replies and in 14 of the 70 right ones (docs/training-log.md).
+# Of 104 development turns whose reply the check had passed, a token below -1 stood in 15 of the 34
+# that were wrong, and in 14 of the 70 that were right (docs/training-log.md).
 DOUBT = -1.0
 """Log-likelihood in nats below which a token is doubted."""
 UNEASE = -0.5
