@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from atonce.config import models
 from atonce.speech import audio_file
 from atonce.speech.echo import WebRtcCanceller
 from atonce.speech.endpoint import (
@@ -21,6 +23,7 @@ from atonce.speech.listener import EarEvent, Listener
 from atonce.speech.partials import TranscriptDue
 from atonce.speech.protocols import Audio, Samples
 from atonce.speech.silero import SileroDetector
+from atonce.speech.whisper import WhisperTranscriber
 
 RECORDINGS = Path(__file__).parent / "audio"
 RATE_HZ = 16_000
@@ -226,3 +229,54 @@ def test_sound_in_which_nobody_speaks_gives_no_event(rate_hz: int) -> None:
         listener = Listener(SileroDetector())
         assert streamed(listener, sound.astype(np.float32), rate_hz) == [], name
         assert listener.close() == []
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ast_which_folder_q.wav", "change to which folder"),
+        ("ast_check_number.wav", "please check the number and dial again"),
+    ],
+)
+def test_a_recording_that_comes_in_bit_by_bit_is_written_down_as_it_is_spoken(
+    name: str, said: str
+) -> None:
+    models.ensure(["whisper-base"], say=lambda _: None)
+    ears = WhisperTranscriber(models.folder("whisper-base"))
+    listener = Listener(SileroDetector())
+    samples = audio_file.read(RECORDINGS / name).samples
+    sound = np.concatenate([silence(0.4), samples, silence(1.2)])
+    final, shown = "", []
+
+    for first in range(0, len(sound), 320):
+        waiting = listener.hear(Audio(sound[first : first + 320], RATE_HZ))
+
+        while waiting:
+            event = waiting.pop(0)
+
+            if isinstance(event, TranscriptDue):
+                heard = ears.transcribe(listener.sound(event), is_final=event.is_pause)
+                words, more = listener.receive(event, heard.text)
+                waiting += more
+                shown.append(words.text)
+
+            if isinstance(event, SpeechEnded):
+                final = shown[-1]
+
+    assert re.sub(r"[^a-z ]", "", final.lower()) == said
+    assert len(shown) > 1
+
+
+@pytest.mark.models
+def test_the_example_of_the_page_about_the_ears_works(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models.ensure(["whisper-base"], say=lambda _: None)
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "ears.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(root)
+
+    exec(page.split("```python\n")[1].split("```")[0], {})
+
+    assert "ticket" in capsys.readouterr().out
