@@ -54,18 +54,20 @@ class Copier(nn.Module):
         its place in its fact; → (R, L, P).
         """
         L, P = canvas.shape[1], copies.shape[1]
-        same = (canvas[:, :, None] == copies[:, None]).float()  # (R, L, P); a mask is never copied
-        padded = F.pad(same, (NEAR, NEAR, NEAR, NEAR))
-        beside = F.pad(offsets, (NEAR, NEAR), value=-1)
-        total = torch.zeros_like(same)
-        for weight, distance in zip(self.agreement, DISTANCES, strict=True):
-            i = NEAR + distance
-            # In a fact places go on by one; outside of facts all are 0, and so is their difference.
-            step = beside[:, i : i + P] - offsets
-            together = (step == torch.where(offsets > 0, distance, 0)) & (beside[:, i : i + P] >= 0)
-            total = total + weight * padded[:, i : i + L, i : i + P] * together[:, None]
-
-        return total
+        # M pairs of a position and a token that are the same: few, and only those speak.
+        row, at, token = (canvas[:, :, None] == copies[:, None]).nonzero(as_tuple=True)
+        distance = torch.tensor(DISTANCES, device=canvas.device)
+        row = row[:, None].expand(-1, len(DISTANCES))  # (M, distances)
+        place, found = at[:, None] - distance, token[:, None] - distance  # who is spoken for
+        is_inside = (place >= 0) & (place < L) & (found >= 0) & (found < P)
+        beside = offsets[row, found.clamp(0, P - 1)]
+        # In a fact places go on by one; outside of facts all are 0, and so is their difference.
+        step = torch.where(beside > 0, distance, 0)
+        speaks = is_inside & (offsets[row, token[:, None]] - beside == step)
+        votes = self.agreement.expand_as(speaks)[speaks]
+        total = torch.zeros(len(canvas), L, P, device=canvas.device)
+        voted = (row[speaks], place[speaks], found[speaks])
+        return total.index_put(voted, votes, accumulate=True)
 
     def forward(
         self, states: Tensor, places: Tensor, keys: Tensor, features: Tensor, agreement: Tensor

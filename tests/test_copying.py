@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 
 from atonce.llm.clues import FEATURES, FIRST, OTHER, TURN
-from atonce.llm.copying import KEY, Copier, read_out
+from atonce.llm.copying import DISTANCES, KEY, Copier, read_out
 
 WIDTH = 24
 
@@ -90,3 +92,27 @@ def test_no_word_of_one_fact_speaks_for_another_fact() -> None:
     agreement = copier.agree(canvas, copies, offsets)[0]
     assert agreement[2, 2] > 0  # the end of the fact
     assert (agreement[3:] == 0).all()
+
+
+def test_agreement_is_the_sum_over_all_neighbours_that_stand_where_they_would_if_copied() -> None:
+    """Against the definition, position by position, token by token; and it can be learned."""
+    copier = Copier(WIDTH)
+    torch.manual_seed(3)
+    torch.nn.init.normal_(copier.agreement)
+    copies = torch.randint(0, 6, (2, 30))
+    offsets = torch.tensor([[0] * 4 + [*range(1, 9)] + [*range(1, 14)] + [0] * 5] * 2)
+    canvas = torch.randint(0, 9, (2, 12))
+    expected = torch.zeros(2, 12, 30)
+    for weight, distance in zip(copier.agreement.detach(), DISTANCES, strict=True):
+        for row, i, p in itertools.product(range(2), range(12), range(30)):
+            if 0 <= i + distance < 12 and 0 <= p + distance < 30:
+                step = offsets[row, p + distance] - offsets[row, p]
+                is_together = step == (distance if offsets[row, p] > 0 else 0)
+                if is_together and canvas[row, i + distance] == copies[row, p + distance]:
+                    expected[row, i, p] += weight
+
+    agreement = copier.agree(canvas, copies, offsets)
+    torch.testing.assert_close(agreement, expected)
+    agreement.sum().backward()
+    assert copier.agreement.grad is not None
+    assert copier.agreement.grad.any()
