@@ -112,7 +112,7 @@ def test_what_is_shown_can_be_used_as_a_file(
     loaded = defaults()
     tree = loaded.settings.model_dump(mode="json")
     tree["agent"] |= {"facts": facts, "role": role, "check": check}
-    tree["llm"] |= {"steps": steps, "threshold": threshold}
+    tree["llm"] |= {"steps": steps, "min_steps": 1, "max_steps": 64, "threshold": threshold}
 
     before = validated(Settings, Layer(tree))
     after = validated(Settings, parse("\n".join(rendered(before, {})), FILE))
