@@ -205,6 +205,9 @@ class LlmSettings(Section):
     """How often a reply that fails the check is masked where it failed and denoised again."""
     twin: bool
     """Whether the reader's twin may write, word by word, where every repair failed."""
+    precision: Literal["float32", "bfloat16"]
+    """In which the embedded writer multiplies: bfloat16 is faster where the processor has
+    instructions for it, and now and then gives another word."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     """Same seed, same question, same settings: same reply."""
     threads: Threads

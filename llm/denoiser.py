@@ -31,6 +31,7 @@ from atonce.llm.commit import Guess, Marks
 from atonce.llm.finder import Find, Finder, find_by_words
 from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
+from atonce.llm.precision import to_bfloat16
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.rows import MOST_ROWS, Asked, Denoiser, Rows
 from atonce.llm.sampler import denoise
@@ -69,12 +70,14 @@ class EmbeddedWriter:
         writer: Path = SHIPPED_WRITER,
         *,
         find: Find = find_by_words,
+        precision: str = "float32",
         threads: int = 0,
         max_prompt: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """gguf: SmolLM2-135M-Instruct, the file or its folder. cache: a folder for what is made
         of it. writer: the trained tower. find: what tells which facts answer.
+        precision: in which the tower multiplies, float32 or bfloat16.
 
         threads: 0 leaves torch's own choice. max_prompt: tokens; None: the model's context. clock:
         the one that deadlines are on, seconds.
@@ -85,6 +88,9 @@ class EmbeddedWriter:
         reader, tokenizer = load_base(gguf, cache)
         tower, vocabulary, card = load_writer(writer, reader.sizes)
         check_fit(card, vocabulary, tokenizer, writer)
+        if precision == "bfloat16":
+            to_bfloat16(tower.layers)
+
         self._join(reader, tokenizer, tower, vocabulary, card, find, max_prompt, clock)
 
     def _join(
@@ -134,7 +140,13 @@ class EmbeddedWriter:
         """As the settings want it, from the store of model files."""
         cache = models.cache_folder() / "converted"
         finder = Finder.load(models.folder("minilm"))
-        return cls(models.folder("smollm2-135m"), cache, find=finder.find, threads=settings.threads)
+        return cls(
+            models.folder("smollm2-135m"),
+            cache,
+            find=finder.find,
+            precision=settings.precision,
+            threads=settings.threads,
+        )
 
     @property
     def name(self) -> str:

@@ -161,6 +161,30 @@ def test_what_the_rows_share_is_laid_out_once_while_they_stay_the_same(
     assert len(laid_out) == 2  # for both, and for the one that stayed
 
 
+def test_in_bfloat16_it_is_nearly_as_sure_of_the_same(
+    tiny: EmbeddedWriter, tiny_gguf: Path, folder: Path
+) -> None:
+    path = folder / "writer.safetensors"
+    quick = EmbeddedWriter(tiny_gguf, folder, path, max_prompt=500, precision="bfloat16")
+    one = Plan(steps=1, canvas=12)
+    expected = [cell.confidence for cell in write(tiny, PROMPT, one)[-1].cells]
+    seen = [cell.confidence for cell in write(quick, PROMPT, one)[-1].cells]
+    assert seen != expected
+    assert seen == pytest.approx(expected, abs=0.05)
+
+
+def test_the_reader_finds_a_reply_likelier_than_one_with_a_rare_word(
+    tiny: EmbeddedWriter,
+) -> None:
+    read = tiny.read(PROMPT)
+    states, _ = tiny._reader(torch.tensor([read.ids]))
+    odds = (states[0, -1] @ tiny._reader.embedding.T).log_softmax(-1)
+    best, worst = int(odds.argmax()), int(odds.argmin())
+    assert tiny.likelihood(PROMPT, [best]) == pytest.approx(float(odds[best]), abs=1e-3)
+    assert tiny.likelihood(PROMPT, [worst]) == pytest.approx(float(odds[worst]), abs=1e-3)
+    assert tiny.likelihood(PROMPT, [best, worst]) < tiny.likelihood(PROMPT, [best])
+
+
 def test_it_says_what_it_is(tiny: EmbeddedWriter) -> None:
     assert (tiny.name, tiny.languages, tiny.max_canvas) == ("embedded", ("en",), 16)
 
