@@ -32,18 +32,22 @@ class Roofline:
 
 
 def measure_reading(device: torch.device, *, tries: int = TRIES, size: int = READ_BYTES) -> float:
-    """Bytes a second, by a sum over more than the caches hold."""
+    """Bytes a second, the best of some tries."""
+    return size / best(reading(device, size), device, tries)
+
+
+def reading(device: torch.device, size: int = READ_BYTES) -> Callable[[], object]:
+    """A sum over more than the caches hold."""
     memory = torch.ones(size // 4, device=device)
-    return size / best(lambda: memory.sum(), device, tries)
+    return lambda: memory.sum()
 
 
-def measure_products(
-    product: Callable[[Tensor], Tensor], width: int, like: Tensor, *, tries: int = TRIES
-) -> float:
-    """Operations a second of a product of many rows; like: of the inputs' kind and device."""
+def large_product(
+    product: Callable[[Tensor], Tensor], width: int, like: Tensor
+) -> tuple[Callable[[], object], int]:
+    """A product of many rows, and its operations; like: of the inputs' kind and device."""
     x = torch.randn(ROWS, width, device=like.device).to(like.dtype)
-    operations = 2 * x.numel() * product(x).shape[-1]
-    return operations / best(lambda: product(x), like.device, tries)
+    return lambda: product(x), 2 * x.numel() * product(x).shape[-1]
 
 
 @torch.inference_mode()

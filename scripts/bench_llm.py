@@ -36,7 +36,7 @@ from atonce.llm.passes import (
     steady,
     token_pass,
 )
-from atonce.llm.roofline import Roofline, measure_products, measure_reading
+from atonce.llm.roofline import READ_BYTES, Roofline, large_product, reading
 
 LENGTHS = (8, 16, 24, 32, 48)
 """Tokens of a reply, at which both are laid side by side."""
@@ -68,7 +68,7 @@ class Step:
     share: float
     """Share of the roofline at the median, 0 to 1."""
     best_share: float
-    """The same at the fastest; bounds are the fastest of some tries too."""
+    """The same at the fastest, beside the fastest of the bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ def main() -> int:
     for precision in args.precision:
         say(f"{precision} ...")
         subject = make_subject(args.shape, precision, device)
-        roofline = bounds(subject, args.tries)
+        measured, roofline = measure_steps(subject, args)
         found[f"roofline_{precision}"] = asdict(roofline)
-        steps += measure_steps(subject, roofline, args)
+        steps += measured
         if args.shape == "embedded":
             lengths += measure_lengths(subject, args)
         else:
@@ -136,8 +136,8 @@ def parse() -> argparse.Namespace:
     add("--rows", type=int, nargs="+", default=None, metavar="R")
     add("--precision", nargs="+", choices=PRECISIONS, default=None)
     add("--rounds", type=int, default=9, help="how often everything is measured")
-    add("--tries", type=int, default=5, help="for the bounds of the machine")
     add("--threads", type=int, default=0)
+    add("--read-bytes", type=int, default=READ_BYTES, help="of a reading; more than caches hold")
     add("--quick", action="store_true", help="one canvas, one row, few rounds")
     add("--json", type=Path, metavar="FILE")
     add("--picture", type=Path, metavar="FILE", help="an .svg or .png; needs matplotlib")
@@ -148,7 +148,7 @@ def parse() -> argparse.Namespace:
     default = ["bfloat16"] if large else ["float32"] if args.quick else list(PRECISIONS)
     args.precision = args.precision or default
     if args.quick:
-        args.rounds, args.tries = min(args.rounds, 3), min(args.tries, 2)
+        args.rounds = min(args.rounds, 3)
 
     return args
 
@@ -161,46 +161,60 @@ def make_subject(shape: str, precision: str, device: torch.device) -> Subject:
     return random_subject(LARGE, precision, device)
 
 
-def bounds(subject: Subject, tries: int) -> Roofline:
-    """What this machine can do at best with this kind of weights."""
-    in_layers = subject.products(of_tower=True)[:-1]
-    largest = max(in_layers, key=lambda one: one.weight_bytes)
-    like = subject.reader.norm[:1]
-    return Roofline(
-        measure_reading(like.device, tries=tries),
-        measure_products(largest.run, largest.width, like, tries=tries),
-    )
-
-
-def measure_steps(subject: Subject, roofline: Roofline, args: argparse.Namespace) -> list[Step]:
-    """Passes of the denoiser and of the rival, each beside its bare products."""
+def measure_steps(subject: Subject, args: argparse.Namespace) -> tuple[list[Step], Roofline]:
+    """Passes of the denoiser and of the rival, each beside its bare products; and the bounds of the
+    machine, which are measured in the same rounds: others who use its memory slow both."""
     kinds = [("denoise", canvas, rows) for canvas in args.canvas for rows in args.rows]
     if args.shape == "embedded" and subject.precision == "float32":
         kinds += [("engine", canvas, rows) for canvas in args.canvas for rows in args.rows]
 
     kinds += [("token", 1, rows) for rows in args.rows]
-    work: list[Work] = []
+    largest = max(subject.products(of_tower=True)[:-1], key=lambda one: one.weight_bytes)
+    product, operations = large_product(largest.run, largest.width, subject.reader.norm[:1])
+    work: list[Work] = [reading(subject.device, args.read_bytes), product]
     for kind, canvas, rows in kinds:
         work.append(make_pass(subject, kind, canvas, rows))
         bare = bare_products(subject, canvas * rows, of_tower=kind != "token")
         work.append(steady(bare, subject.device))
 
-    times = in_rounds(work, args.rounds, subject.device)
-    steps = []
-    for (kind, canvas, rows), real_s, bare_s in zip(kinds, times[::2], times[1::2], strict=True):
-        cost = subject.cost(canvas * rows, of_tower=kind != "token")
-        least = roofline.seconds(weights=cost.weight_bytes, operations=cost.operations)
-        bound = "memory" if least > cost.operations / roofline.flops_s else "arithmetic"
-        real = median(real_s)
-        steps.append(
-            Step(
-                kind, subject.precision, canvas, rows, 1000 * real, 1000 * min(real_s),
-                1000 * median(bare_s), bound, least / real,
-                least / min(real_s),
-            )
-        )  # fmt: skip
+    read_s, product_s, *times = in_rounds(work, args.rounds, subject.device)
+    usual, best = (
+        Roofline(args.read_bytes / of(read_s), operations / of(product_s)) for of in (median, min)
+    )
+    steps = [
+        step_of(subject, kind, (real_s, bare_s), (usual, best))
+        for kind, real_s, bare_s in zip(kinds, times[::2], times[1::2], strict=True)
+    ]
+    return steps, best
 
-    return steps
+
+def step_of(
+    subject: Subject,
+    kind: tuple[str, int, int],
+    times: tuple[Sequence[float], Sequence[float]],
+    bounds: tuple[Roofline, Roofline],
+) -> Step:
+    """One row of the table; times: of the pass and of its bare products; bounds: at the median, and
+    at the fastest."""
+    name, canvas, rows = kind
+    real_s, bare_s = times
+    cost = subject.cost(canvas * rows, of_tower=name != "token")
+    usual_s, least_s = (
+        bound.seconds(weights=cost.weight_bytes, operations=cost.operations) for bound in bounds
+    )
+    is_memory = cost.weight_bytes / bounds[0].bytes_s > cost.operations / bounds[0].flops_s
+    return Step(
+        kind=name,
+        precision=subject.precision,
+        canvas=canvas,
+        rows=rows,
+        ms=1000 * median(real_s),
+        best_ms=1000 * min(real_s),
+        bare_ms=1000 * median(bare_s),
+        bound="memory" if is_memory else "arithmetic",
+        share=usual_s / median(real_s),
+        best_share=least_s / min(real_s),
+    )
 
 
 def make_pass(subject: Subject, kind: str, canvas: int, rows: int) -> Work:
@@ -311,8 +325,9 @@ def tables(found: dict[str, object], steps: Sequence[Step], lengths: Sequence[Le
     if lengths:
         head = " | ".join(f"K={steps} ms" for steps in STEPS)
         wins = " | ".join(f"K={steps} times faster" for steps in STEPS)
-        lines += ["", f"| tokens | precision | canvas | token by token ms | {head} | {wins} |"]
-        lines.append("|" + "---|" * (4 + 2 * len(STEPS)))
+        more = " | ".join(f"K={steps} tokens a pass" for steps in STEPS)
+        names = f"tokens | precision | canvas | token by token ms | {head} | {wins} | {more}"
+        lines += ["", f"| {names} |", "|" + "---|" * (4 + 3 * len(STEPS))]
         lines += [length_line(one) for one in lengths]
 
     if reference_found := found.get("reference"):
@@ -325,7 +340,8 @@ def length_line(one: Length) -> str:
     """One row of the table of lengths."""
     cells = [one.tokens, one.precision, one.canvas, f"{one.rival_ms:.0f}"]
     cells += [f"{one.denoiser_ms[steps]:.0f}" for steps in STEPS]
-    cells += [f"{one.rival_ms / one.denoiser_ms[steps]:.2f}" for steps in STEPS]
+    cells += [f"{one.rival_ms / one.denoiser_ms[steps]:.1f}" for steps in STEPS]
+    cells += [f"{one.tokens_per_pass[steps]:g}" for steps in STEPS]
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -22,7 +22,7 @@ from atonce.llm.passes import (
     random_subject,
     token_pass,
 )
-from atonce.llm.roofline import Roofline, best, measure_products, measure_reading
+from atonce.llm.roofline import ROWS, Roofline, best, large_product, measure_reading
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 TINY = Sizes(width=24, layers=2, heads=3, kv_heads=1, head=8, hidden=40, vocabulary=50)
@@ -48,7 +48,6 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(
         module, "make_pass", lambda subject, _, canvas, rows: denoising_pass(subject, canvas, rows)
     )
-    monkeypatch.setattr(module, "measure_reading", lambda _, tries: 1e9 * tries)
     return module
 
 
@@ -93,10 +92,10 @@ def test_the_roofline_is_the_slower_of_reading_and_multiplying() -> None:
 
 
 def test_the_machine_is_measured() -> None:
-    product = torch.nn.Linear(8, 4)
-    assert best(lambda: None, CPU, 2) > 0
+    work, operations = large_product(torch.nn.Linear(8, 4), 8, torch.zeros(1))
+    assert operations == 2 * ROWS * 8 * 4
+    assert best(work, CPU, 2) > 0
     assert measure_reading(CPU, tries=1, size=4000) > 0
-    assert measure_products(product, 8, torch.zeros(1), tries=1) > 0
 
 
 def test_what_was_measured_is_printed_and_written(
@@ -105,7 +104,16 @@ def test_what_was_measured_is_printed_and_written(
 ) -> None:  # fmt: skip
     found, picture = tmp_path / "bench.json", tmp_path / "bench.svg"
     argv = ["bench_llm", "--canvas", "8", "--rows", "1", "2", "--precision", "float32"]
-    argv += ["--rounds", "2", "--tries", "1", "--json", str(found), "--picture", str(picture)]
+    argv += [
+        "--rounds",
+        "2",
+        "--read-bytes",
+        "4000",
+        "--json",
+        str(found),
+        "--picture",
+        str(picture),
+    ]
     monkeypatch.setattr(sys, "argv", argv)
     assert bench.main() == 0
     shown = capsys.readouterr().out
@@ -113,10 +121,10 @@ def test_what_was_measured_is_printed_and_written(
     kinds = [(step["kind"], step["canvas"], step["rows"]) for step in said["steps"]]
     assert kinds == [("denoise", 8, 1), ("denoise", 8, 2), ("engine", 8, 1), ("engine", 8, 2),
                      ("token", 1, 1), ("token", 1, 2)]  # fmt: skip
-    assert all(0 < step["share"] <= step["best_share"] for step in said["steps"])
+    assert all(step["share"] > 0 < step["best_share"] for step in said["steps"])
     assert [one["tokens"] for one in said["lengths"]] == [8, 16, 24, 32, 48]
     assert [one["canvas"] for one in said["lengths"]] == [12, 20, 28, 36, 48]
-    assert said["roofline_float32"]["bytes_s"] == 1e9
+    assert said["roofline_float32"]["bytes_s"] > 0
     assert "| denoise | float32 | 8 | 1 |" in shown
     assert picture.read_text().startswith("<?xml")
 
@@ -125,7 +133,8 @@ def test_random_weights_are_told_to_show_speed_alone(
     bench: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "REFERENCE_TOKENS", 6)
-    argv = ["bench_llm", "--shape", "8b", "--canvas", "6", "--rounds", "1", "--tries", "1"]
+    argv = ["bench_llm", "--shape", "8b", "--canvas", "6", "--rounds", "1"]
+    argv += ["--read-bytes", "4000"]
     monkeypatch.setattr(sys, "argv", argv)
     assert bench.main() == 0
     shown = capsys.readouterr().out
