@@ -9,6 +9,7 @@ Rule 3. A turn whose facts are silent has "none" as its right outcome, and so ha
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from atonce.llm.corpus import Example, Pack, Scene, draw_scene
-from atonce.llm.finder import TOGETHER, Asked, Finder, Read
+from atonce.llm.finder import TOGETHER, Asked, Finder, Judge, Read
 from atonce.llm.lessons import lessons
 from atonce.llm.weights import write_whole
 
@@ -29,6 +30,9 @@ SHOWN = 3  # facts a question is shown with: a quarter less work than at run tim
 LOOKED_AT = 5  # of the best facts, from which wrong ones are taken
 SHUFFLED = 0.3  # share of questions whose wrong facts are not the very best ones
 WITHHELD = 0.2  # share of questions that are shown without the facts that answer
+# Withholding makes "none" twice as frequent as in a talk: the log odds by which it is made rarer
+# again when a judge is written out.
+NONE_TOO_OFTEN = 1.0
 AT_ONCE = 24  # questions a step
 
 
@@ -140,6 +144,15 @@ class FinderTrainer:
         self.dice.setstate((version, tuple(numbers), gauss))
         self.waiting = [pack for pack in state["waiting"] if pack < len(self.packs)]
         self.step, self.shown = state["step"], state["shown"]
+
+
+def fair(judge: Judge) -> Judge:
+    """A copy that knows how often no fact answers in a talk, where nothing is withheld."""
+    made = copy.deepcopy(judge)
+    with torch.no_grad():
+        made.none[0] -= NONE_TOO_OFTEN
+
+    return made
 
 
 def prepare(finder: Finder, examples: Sequence[Example]) -> Lesson:

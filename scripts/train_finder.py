@@ -16,7 +16,7 @@ import torch
 from atonce.config import models
 from atonce.llm.corpus import draw_scene, load_packs
 from atonce.llm.finder import SHIPPED_FINDER, Finder, begin_judge, load_encoder, save_judge
-from atonce.llm.finder_training import RATE, FinderTrainer, measure
+from atonce.llm.finder_training import RATE, FinderTrainer, fair, measure
 from atonce.llm.lessons import lessons
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -43,7 +43,7 @@ def main() -> int:
     trainer = make_trainer(state, fresh=args.fresh, rate=args.rate)
     run(trainer, state, minutes=args.minutes, finish=args.finish)
     if args.export:
-        save_judge(args.export, trainer.finder.judge, f"1.{trainer.step}")
+        save_judge(args.export, fair(trainer.finder.judge), f"1.{trainer.step}")
         print(f"wrote {args.export}, {args.export.stat().st_size / 1e6:.1f} MB", flush=True)
 
     return 0

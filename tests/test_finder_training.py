@@ -10,7 +10,16 @@ import torch
 
 from atonce.llm.corpus import Pack, draw_scene, load_packs
 from atonce.llm.finder import Finder, begin_judge, load_encoder
-from atonce.llm.finder_training import SHOWN, FinderTrainer, choose, draw_facts, measure, prepare
+from atonce.llm.finder_training import (
+    NONE_TOO_OFTEN,
+    SHOWN,
+    FinderTrainer,
+    choose,
+    draw_facts,
+    fair,
+    measure,
+    prepare,
+)
 from atonce.llm.lessons import lessons
 
 pytestmark = pytest.mark.models
@@ -71,6 +80,14 @@ def test_right_facts_are_shown_or_withheld_and_none_is_then_right(
             assert then[-1] == 1
 
     assert 0 < withheld < len(facts) / 2
+
+
+def test_a_judge_is_written_out_with_none_as_rare_as_in_a_talk(
+    minilm: Path, packs: list[Pack]
+) -> None:
+    judge = make(minilm, packs).finder.judge
+
+    assert float(judge.none[0] - fair(judge).none[0]) == NONE_TOO_OFTEN
 
 
 def test_learning_lowers_the_loss_on_what_is_learned(minilm: Path, packs: list[Pack]) -> None:
