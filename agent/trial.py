@@ -15,9 +15,11 @@ from typing import Protocol, runtime_checkable
 
 from atonce.agent.events import Event
 from atonce.agent.knowledge import build_prompt
+from atonce.agent.pipeline import rules_of
 from atonce.agent.reply import ReplyRules, ReplyWriter
 from atonce.agent.trial_log import Told, TrialLog
 from atonce.agent.worker import Worker
+from atonce.config.schema import Settings
 from atonce.llm.clues import Clues
 from atonce.llm.corpus import Example
 from atonce.llm.evaluation import Written, ranks_by_words, ranks_told
@@ -206,6 +208,12 @@ def ranks(example: Example, cache: PromptCache) -> list[int]:
     clues = getattr(cache, "clues", None)
     facts = len(example.prompt.facts)
     return ranks_told(clues, facts) if isinstance(clues, Clues) else ranks_by_words(example)
+
+
+def settling(settings: Settings) -> str:
+    """All of the settings that a reply depends on besides the plan, for the name of the log."""
+    rules = replace(rules_of(settings), plan=Plan(1, 1))
+    return repr((rules, settings.llm.twin, settings.llm.precision))
 
 
 def written(example: Example, told: Told) -> Written:

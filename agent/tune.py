@@ -189,7 +189,7 @@ async def _quality(
 ) -> dict[int, dict[int, float]]:
     """The same, measured here; what was written before is taken over."""
     from atonce.agent.pipeline import rules_of
-    from atonce.agent.trial import Trial, Way
+    from atonce.agent.trial import Trial, Way, settling
     from atonce.agent.trial_log import TrialLog, state_name
     from atonce.llm.corpus import load_packs
     from atonce.llm.evaluation import draw_turns, shares
@@ -201,7 +201,7 @@ async def _quality(
         for canvas in canvases
     }
     every = [way for of_canvas in ways.values() for way in of_canvas]
-    name = f"tune-{state_name(weights(settings), settings.llm.engine)}.jsonl"
+    name = f"tune-{state_name(weights(settings), settings.llm.engine, settling(settings))}.jsonl"
     log = TrialLog(models.cache_folder() / "evaluation" / name)
     trial = Trial(loaded.writer, loaded.writing, rules, log, loaded.twin)
     await trial.run(examples, every, lambda done: say(f"{done} of {len(examples)} turns written"))

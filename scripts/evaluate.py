@@ -23,7 +23,7 @@ import score_table
 from score_table import Entry
 
 from atonce.agent.pipeline import rules_of
-from atonce.agent.trial import Trial, Way
+from atonce.agent.trial import Trial, Way, settling
 from atonce.agent.trial_log import TrialLog, state_name
 from atonce.agent.worker import Worker
 from atonce.config import models, registry
@@ -190,7 +190,7 @@ async def write(
     weights: Path,
 ) -> tuple[Trial, list[Entry]]:
     """All rows of one engine."""
-    log = TrialLog(log_path(engine, weights))
+    log = TrialLog(log_path(engine, weights, settings))
     # A rival that writes from left to right cannot mend the middle of a reply.
     rules = rules_of(settings)
     rules = replace(rules, repairs=rules.repairs if engine not in RIVALS else 0)
@@ -215,11 +215,12 @@ def ways_of(settings: Settings, steps: Sequence[int], canvas: int) -> list[Way]:
     return [Way(plan, is_checked) for is_checked in (True, False) for plan in plans]
 
 
-def log_path(engine: str, writer: Path) -> Path:
-    """Where the replies of this engine, with these weights and this code, are kept."""
+def log_path(engine: str, writer: Path, settings: Settings) -> Path:
+    """Where the replies of this engine, with these weights, settings and this code, are kept."""
     weights = sorted(SHIPPED_WRITER.parent.glob("*.safetensors"))
     weights += [] if writer == SHIPPED_WRITER else [writer]
-    return models.cache_folder() / "evaluation" / f"{engine}-{state_name(weights)}.jsonl"
+    state = state_name(weights, settling(settings))
+    return models.cache_folder() / "evaluation" / f"{engine}-{state}.jsonl"
 
 
 def row_name(engine: str, way: Way) -> str:
