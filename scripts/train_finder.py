@@ -8,16 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import torch
 
 from atonce.config import models
-from atonce.llm.corpus import draw_scene, load_packs
+from atonce.llm.corpus import Example, Scene, draw_example, draw_scene, load_packs
 from atonce.llm.finder import SHIPPED_FINDER, Finder, begin_judge, load_encoder, save_judge
 from atonce.llm.finder_training import RATE, FinderTrainer, fair, measure
-from atonce.llm.lessons import lessons
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 SHOW_EVERY_S, SAVE_EVERY_S, CHECK_EVERY_S = 30, 60, 240
@@ -70,7 +70,7 @@ def run(trainer: FinderTrainer, state: Path, *, minutes: float, finish: bool) ->
     """Scene after scene until the time is over; shows, saves and checks now and then."""
     dice = Random(5)
     scenes = [draw_scene(pack, dice) for pack in load_packs(CORPUS / "dev") for _ in range(DRAWS)]
-    dev = [(scene, list(lessons(scene, dice))) for scene in scenes]
+    dev = [(scene, list(turns(scene, dice))) for scene in scenes]
     start = shown = saved = checked = time.monotonic()
     end, losses = start + minutes * 60, []
     while (now := time.monotonic()) < end:
@@ -92,6 +92,13 @@ def run(trainer: FinderTrainer, state: Path, *, minutes: float, finish: bool) ->
 
     trainer.save(state)
     print(f"dev: {measure(trainer.finder, dev)}", flush=True)
+
+
+def turns(scene: Scene, dice: Random) -> Iterator[Example]:
+    """Every turn of a scene, as it is asked."""
+    for dialogue, of_dialogue in enumerate(scene.pack.dialogues):
+        for turn in range(len(of_dialogue)):
+            yield draw_example(scene, dialogue, turn, dice)
 
 
 if __name__ == "__main__":
