@@ -17,7 +17,7 @@ from typing import Literal
 from atonce.agent.events import DraftMade, Event, PromptRead, ReplyChecked
 from atonce.agent.knowledge import best_fact
 from atonce.agent.reply_check import Problem, Verdict, check
-from atonce.agent.reply_length import canvas_for, fitted
+from atonce.agent.reply_length import fitted
 from atonce.agent.worker import Worker
 from atonce.config.errors import ReplyError
 from atonce.llm.editing import remasked
@@ -57,7 +57,7 @@ class ReplyRules:
     unknown: str
     """The honest sentence when nothing else may be said."""
     reply_s: float = 0.0
-    """How long a reply is to last when it is spoken; 0: as long as its answer takes."""
+    """How long a reply is to last when it is spoken, seconds; 0: as long as its answer takes."""
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class ReplyWriter:
 
         deadline_s: when it has to stand, on the writer's clock; None: whenever it does.
         """
-        plan = self._plan(deadline_s)
+        plan = replace(self._rules.plan, deadline_s=deadline_s)
         cache = await self._worker.run(lambda: self._writer.read(prompt))
         emit(PromptRead(self._clock(), cache.tokens))
         progress = Progress()
@@ -162,11 +162,6 @@ class ReplyWriter:
         text, verdict = self._judge(draft.text if draft else "", prompt)
         is_whole = draft is not None and not draft.forced
         return Reply(text, "twin", 0, 0, forced=False) if is_whole and verdict.passes else None
-
-    def _plan(self, deadline_s: float | None) -> Plan:
-        plan, seconds = self._rules.plan, self._rules.reply_s
-        canvas = min(plan.canvas, canvas_for(seconds)) if seconds else plan.canvas
-        return replace(plan, canvas=canvas, deadline_s=deadline_s)
 
     def _judge(self, text: str, prompt: Prompt) -> tuple[str, Verdict]:
         """What is to be said of a draft, and what the check has against it."""
