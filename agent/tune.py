@@ -162,18 +162,19 @@ def say(text: str) -> None:
 
 def shipped_quality(settings: Settings, folder: Path) -> dict[int, dict[int, float]]:
     """Canvas → K → grounded turns right, as it was measured with the writer; UsageError: it was
-    measured with another one."""
+    measured with another one, or with another commit rule."""
     table = folder / "quality.json"
     if settings.llm.engine == "embedded" and table.exists():
         told = json.loads(table.read_text("utf-8"))
-        if told["weights"] == sha256(*decisive(folder)):
+        if (told["weights"], told["rule"]) == (sha256(*decisive(folder)), settings.llm.rule):
             return {
                 int(canvas): {int(k): one["grounded"] for k, one in rows.items()}
                 for canvas, rows in told["by_canvas"].items()
             }
 
     raise UsageError(
-        f"nothing is known of how well the writer {settings.llm.engine} answers with few steps: "
+        f"nothing is known of how well the writer {settings.llm.engine} answers with few steps "
+        f"(rule {settings.llm.rule}): "
         "name a folder of scenario packs to try it on (atonce tune --packs DIR; their format: "
         "corpus/FORMAT.md)"
     )

@@ -156,10 +156,16 @@ async def add_engine(
     scores.by_canvas[canvas] = rows
     if args.card:
         few = thinned(examples, QUICK_CANVAS_TURNS if args.quick else CANVAS_TURNS)
-        for other in CANVASES:
-            ways = [way for way in ways_of(settings, CANVAS_STEPS, other) if way.is_checked]
-            _, rows = await write(engine, writer, settings, few, ways, args.writer)
-            scores.by_canvas[other] = rows
+        ways = [
+            way
+            for other in CANVASES
+            if other != canvas
+            for way in ways_of(settings, CANVAS_STEPS, other)
+            if way.is_checked
+        ]
+        _, rows = await write(engine, writer, settings, few, ways, args.writer)
+        for way, row in zip(ways, rows, strict=True):
+            scores.by_canvas.setdefault(way.plan.canvas, []).append(row)
 
 
 def make(engine: str, settings: Settings, writer: Path) -> Writer:

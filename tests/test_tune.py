@@ -68,7 +68,9 @@ def shipped(tmp_path: Path) -> Path:
     (tmp_path / "writer.safetensors").write_bytes(b"weights")
     table = {"16": {"2": {"grounded": 0.5}}, "40": {"2": {"grounded": 0.7}, "4": {"grounded": 0.8}}}
     weights = tune.sha256(tmp_path / "writer.safetensors")
-    (tmp_path / "quality.json").write_text(json.dumps({"weights": weights, "by_canvas": table}))
+    (tmp_path / "quality.json").write_text(
+        json.dumps({"weights": weights, "rule": "cosine", "by_canvas": table})
+    )
     return tmp_path
 
 
@@ -84,9 +86,20 @@ def test_of_other_weights_or_another_engine_nothing_is_known(shipped: Path) -> N
     with pytest.raises(UsageError, match=r"the writer fake .* name a folder of scenario packs"):
         tune.shipped_quality(defaults(["llm.engine=fake"]).settings, shipped)
 
+    with pytest.raises(UsageError, match=r"the writer embedded .*rule quota"):
+        tune.shipped_quality(defaults(["llm.rule=quota"]).settings, shipped)
+
     (shipped / "writer.safetensors").write_bytes(b"other weights")
     with pytest.raises(UsageError, match="the writer embedded"):
         tune.shipped_quality(defaults().settings, shipped)
+
+
+@pytest.mark.skipif(
+    not (tune.EMBEDDED / "quality.json").exists(), reason="no table is shipped with these weights"
+)
+def test_the_shipped_table_was_made_with_the_shipped_weights() -> None:
+    table = tune.shipped_quality(defaults().settings, tune.EMBEDDED)
+    assert defaults().settings.llm.canvas in table, "run scripts/evaluate --card"
 
 
 # --- what is kept -----------------------------------------------------------------------------
