@@ -118,13 +118,19 @@ class Worker:
         wanted = self._stage if stage is None else stage
         await self._arbiter.take(wanted)
 
+        def give_soon() -> None:
+            # Two rounds of the loop later: whoever got the result asks for its next step by then,
+            # and is not overtaken by somebody less urgent.
+            loop.call_soon(loop.call_soon, self._arbiter.give, wanted)
+
         def give_back(_: object) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(self._arbiter.give, wanted)
+                loop.call_soon_threadsafe(give_soon)
 
         running = self._thread.submit(call)
+        result = asyncio.wrap_future(running)
         running.add_done_callback(give_back)
-        return await asyncio.wrap_future(running)
+        return await result
 
     async def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
         """The items of a blocking generator; cancelling stops it between two items.

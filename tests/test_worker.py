@@ -98,6 +98,32 @@ def test_a_long_reply_yields_between_two_steps() -> None:
     assert asyncio.run(talk()) == ["step 0", "final", "step 1", "step 2"]
 
 
+def test_a_reply_is_not_overtaken_between_its_steps_by_somebody_less_urgent() -> None:
+    async def talk() -> list[str]:
+        arbiter, log = Arbiter(TWO_CORES), list[str]()
+        hearing, writing = Worker("hearing", arbiter), Worker("writing", arbiter, Stage.REPLY)
+        gates = [Gate(log, f"step {number}") for number in range(3)]
+
+        async def reply() -> None:
+            async for _ in writing.iterate(gate() for gate in gates):
+                pass
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reply())
+            await gates[0].runs()
+            group.create_task(
+                hearing.run(lambda: log.append("partial"), stage=Stage.PARTIAL_TRANSCRIPT)
+            )
+            await settle()
+
+            for gate in gates:
+                gate.let_go()
+
+        return log
+
+    assert asyncio.run(talk()) == ["step 0", "step 1", "step 2", "partial"]
+
+
 @pytest.mark.parametrize(("machine", "beside"), [(TWO_CORES, True), (ONE_CORE, False)])
 def test_the_voice_runs_beside_a_heavy_call_where_there_are_two_cores(
     machine: Shares, beside: bool
