@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # until main listens, Ctrl-C ends the program without a word
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -19,6 +23,7 @@ INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Every fault is one sentence on standard error."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Threads that wait for each other must not spin where a core is taken: on a busy machine a
     # denoising step was five times as slow. Read by OpenMP when torch is first imported.
