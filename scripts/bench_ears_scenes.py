@@ -8,18 +8,20 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from ears_replay import RATE_HZ, Replay, in_a_room
+from ears_replay import RATE_HZ, Judge, Replay, by_words, in_a_room
 from word_errors import errors, words
 
 from atonce.config import models
 from atonce.speech import audio_file
 from atonce.speech.echo import WebRtcCanceller
-from atonce.speech.endpoint import EndpointRules
+from atonce.speech.endpoint import Completeness, EndpointRules
 from atonce.speech.noise_floor import level_db
 from atonce.speech.piper import PiperSynthesizer
 from atonce.speech.protocols import Audio, Samples
 from atonce.speech.resample import resample
 from atonce.speech.silero import SileroDetector
+from atonce.speech.smart_turn import SmartTurn
+from atonce.speech.turn_end import completeness
 from atonce.speech.whisper import WhisperTranscriber
 
 RECORDINGS = Path(__file__).parents[1] / "tests" / "audio"
@@ -85,15 +87,17 @@ def ends(args: argparse.Namespace) -> None:
         for a, b in BROKEN
     ]
     whole = [in_a_room(spoken(text, voice), seed=2) for text in WHOLE]
-    ways: dict[str, EndpointRules] = {"by the words: 200, 500, 1000 ms": EndpointRules()}
+    ways: dict[str, tuple[EndpointRules, Judge]] = {
+        "by the words: 200, 500, 1000 ms": (EndpointRules(), by_words),
+        **{name: (EndpointRules(), judge) for name, judge in _judges_with_smart_turn().items()},
+    }
 
     for fixed_s in (0.2, 0.5, 1.0):
-        ways[f"always {1000 * fixed_s:.0f} ms"] = EndpointRules(
-            complete_s=fixed_s, unsure_s=fixed_s, incomplete_s=fixed_s
-        )
+        fixed = EndpointRules(complete_s=fixed_s, unsure_s=fixed_s, incomplete_s=fixed_s)
+        ways[f"always {1000 * fixed_s:.0f} ms"] = (fixed, by_words)
 
-    for name, rules in ways.items():
-        replay = Replay(SileroDetector(), whisper, rules)
+    for name, (rules, judge) in ways.items():
+        replay = Replay(SileroDetector(), whisper, rules, judge=judge)
         false_ends = sum(len(replay.play(sound).ended) > 1 for sound in broken)
         waits = []
 
@@ -102,9 +106,32 @@ def ends(args: argparse.Namespace) -> None:
             waits.append(last.at_s - last.speech_end_s)
 
         print(
-            f"{name:34} {false_ends:2} of {len(broken)} false ends   silence median"
+            f"{name:38} {false_ends:2} of {len(broken)} false ends   silence median"
             f" {1000 * median(waits):.0f}, mean {1000 * float(np.mean(waits)):.0f} ms"
         )
+
+
+def _judges_with_smart_turn() -> dict[str, Judge]:
+    """Ways of asking it; what it takes counts as time of the transcript."""
+    models.ensure(["smart-turn"], say=print)
+    smart_turn = SmartTurn(models.folder("smart-turn"))
+
+    def by_sound(text: str, sound: Audio) -> Completeness:  # noqa: ARG001
+        return "complete" if smart_turn.finished(sound) >= 0.5 else "incomplete"
+
+    def where_unsure(text: str, sound: Audio) -> Completeness:
+        by_text = completeness(text)
+        return by_sound(text, sound) if by_text == "unsure" else by_text
+
+    def where_both_agree(text: str, sound: Audio) -> Completeness:
+        by_text = completeness(text)
+        return by_text if by_text == "incomplete" or by_sound(text, sound) == by_text else "unsure"
+
+    return {
+        "Smart Turn alone": by_sound,
+        "Smart Turn where the words are unsure": where_unsure,
+        "complete where both say so": where_both_agree,
+    }
 
 
 def room(args: argparse.Namespace) -> None:
@@ -118,7 +145,7 @@ def room(args: argparse.Namespace) -> None:
     person = np.zeros_like(played)
     person[6 * RATE_HZ : 6 * RATE_HZ + len(said)] = 0.5 * said
 
-    for delay_ms in (20, 60, 150, 250, 400):
+    for delay_ms in (20, 60, 150, 250, 400, 1200):
         echo = _echo(played, delay_ms=delay_ms, gain_db=-12)
         left, freed = _cancelled(echo, played), _cancelled(echo + person, played)
         weaker = [
@@ -130,7 +157,7 @@ def room(args: argparse.Namespace) -> None:
         heard = whisper.transcribe(Audio(freed[talk], RATE_HZ)).text
         alone = whisper.transcribe(Audio(left[3 * RATE_HZ :], RATE_HZ)).text
         print(
-            f"delay {delay_ms:3} ms  weaker by {weaker[0]:.0f} (first second), {weaker[1]:.0f},"
+            f"delay {delay_ms:4} ms  weaker by {weaker[0]:.0f} (first second), {weaker[1]:.0f},"
             f" {weaker[2]:.0f} dB (from 3 s)  wrong words over the echo"
             f" {_wrong(heard, wanted)} of {len(wanted)} (not cancelled: {_wrong(raw, wanted)})"
             f"  echo alone is heard as {alone!r}"

@@ -7,20 +7,29 @@ took on this machine. A newer one stops an older one at its next boundary, as th
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from atonce.speech.endpoint import EndpointRules, SpeechEnded
+from atonce.speech.endpoint import Completeness, EndpointRules, SpeechEnded
 from atonce.speech.listener import EarEvent, Listener
 from atonce.speech.partials import TranscriptDue, WordsHeard
 from atonce.speech.protocols import Audio, Samples, Transcriber, VoiceDetector
+from atonce.speech.turn_end import completeness
 
 RATE_HZ = 16_000
 FRAME = 320
 ROOM_DB = -70.0
 """Noise of a quiet room around a recording: digital silence is not what a microphone gives."""
 LEAD_S, TRAIL_S = 0.5, 2.5
+Judge = Callable[[str, Audio], Completeness]
+"""By the words of an utterance up to a pause, and the sound that they were read from."""
+
+
+def by_words(text: str, sound: Audio) -> Completeness:  # noqa: ARG001
+    """As the agent judges."""
+    return completeness(text)
 
 
 @dataclass(slots=True)
@@ -33,7 +42,8 @@ class Job:
     boundaries_s: list[float]
     """When it could have been stopped."""
     done_s: float
-    log_probability: float = 0.0
+    judged: Completeness = "unsure"
+    """Whether that is all, where it was read at a pause."""
 
 
 @dataclass(slots=True)
@@ -64,11 +74,14 @@ class Replay:
         rules: EndpointRules,
         *,
         is_partial: bool = True,
+        judge: Judge = by_words,
     ) -> None:
         self._detector = detector
         self._transcriber = transcriber
         self._rules = rules
         self._is_partial = is_partial
+        self._judge = judge
+        self._judged: Completeness = "unsure"
         self._job: Job | None = None
         self._free_s = 0.0
         self._last: Job | None = None
@@ -78,7 +91,12 @@ class Replay:
         """Hear a recording to its end."""
         self._detector.reset()
         every_s = 1.0 if self._is_partial else 1e9
-        listener = Listener(self._detector, self._rules, partial_every_s=every_s)
+        listener = Listener(
+            self._detector,
+            self._rules,
+            partial_every_s=every_s,
+            judge=lambda _: self._judged,
+        )
         heard = Heard()
         self._job = self._last = None
         self._free_s = 0.0
@@ -102,7 +120,7 @@ class Replay:
         if job is None or job.done_s > now_s:
             return
 
-        self._job = None
+        self._job, self._judged = None, job.judged
         words, events = listener.receive(job.due, job.text)
         heard.partials.append(words)
         job.text = words.text
@@ -151,12 +169,11 @@ class Replay:
             return True
 
         transcript = self._transcriber.transcribe(sound, is_final=due.is_pause, is_wanted=ask)
+        judged = self._judge(f"{due.before} {transcript.text}", sound) if due.is_pause else "unsure"
         took_s = time.perf_counter() - start
         heard.busy_s += took_s
         self._free_s = began_s + took_s
-        self._job = self._last = Job(
-            due, transcript.text, began_s, asked, began_s + took_s, transcript.log_probability
-        )
+        self._job = self._last = Job(due, transcript.text, began_s, asked, began_s + took_s, judged)
 
 
 def in_a_room(sound: Samples, *, seed: int, lead_s: float = LEAD_S) -> Samples:

@@ -14,12 +14,15 @@ Rule 3. What is no number in the sound, and what is beyond full scale, is counte
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import soxr
 
 from atonce.speech.echo import NoCanceller
 from atonce.speech.endpoint import (
     Activity,
+    Completeness,
     EndpointDetector,
     EndpointRules,
     SpeechEnded,
@@ -46,14 +49,17 @@ class Listener:
         *,
         canceller: EchoCanceller | None = None,
         partial_every_s: float = 1.0,
+        judge: Callable[[str], Completeness] = completeness,
     ) -> None:
-        """Detector and canceller serve this stream alone, and have the same rate."""
+        """Detector and canceller serve this stream alone, and have the same rate. judge: whether
+        the words at a pause are all that somebody wants to say."""
         self._detector = detector
         self._rules = rules or EndpointRules()
         self._canceller = canceller or NoCanceller()
         self._endpoint = EndpointDetector(self._rules)
         self._dictation = Dictation(every_s=partial_every_s)
         self._floor = NoiseFloor()
+        self._judge_words = judge
         self._rate_hz = detector.rate_hz
         self._heard = _Inlet(self._rate_hz)
         self._played = _Inlet(self._rate_hz)
@@ -102,7 +108,7 @@ class Listener:
     def receive(self, due: TranscriptDue, text: str) -> tuple[WordsHeard, list[EarEvent]]:
         """A transcript is there: the words so far, and the endpoint where they make it one."""
         words = self._dictation.receive(due, text)
-        events = self._endpoint.judge(completeness(words.text)) if words.is_pause else []
+        events = self._endpoint.judge(self._judge_words(words.text)) if words.is_pause else []
         return words, self._noted(events)
 
     def sound(self, due: TranscriptDue) -> Audio:
