@@ -1,7 +1,8 @@
 """Where the sentences of a text end. Pure.
 
-The finding is sentencex's; ours is what it does not know: "approx. 5", "No. It is closed.", and
-that a paragraph, a heading or a row of a table ends a sentence without a mark.
+The finding is sentencex's; ours is what it does not know: "approx. 5", "No. It is closed.",
+"on Main St. Thanks.", and that a paragraph, a heading or a row of a table ends a sentence without
+a mark.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from atonce.speech.spoken_names import OPEN_ABBREVIATION
 _MORE_ENDS = re.compile(
     r"(?:\b(?:No|etc|hrs)\.|[!?…][\"')\]”’]*|\.[\"')\]”’]+)\s+(?=[\"'(“‘]?[A-Z])"
 )
+_STREET_ENDS = re.compile(
+    r"\b[A-Z][a-z]+ (?:St|Dr|Ave|Rd|Blvd|Ln|Sq|Ct|Pl|Hwy)\.\s+(?=[AI] [a-z]|(?:Thanks?|Ask|Call"
+    r"|Turn|Walk|Follow|Look|Parking|Tickets|Open|Opening|Enter|Use|Admission|Entry|Buses|Trams"
+    r"|Welcome|Enjoy|Come|Bring|Doors|Visit|Hours|Anyone)\b)"
+)
+"""A street, and not a saint or a doctor: what follows begins a sentence and is nobody's name."""
 _GOES_ON = re.compile(r"[ap]\.m\.\s+(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b", re.I)
 _ALIKE = str.maketrans("“”„’‘–—", '"""\'\'--')
 _NO_ASCII = re.compile(r"[^\x20-\x7e]")
@@ -30,6 +37,7 @@ def sentence_ends(text: str, ends: Collection[int] = ()) -> tuple[int, ...]:
     alike = _NO_ASCII.sub(_ascii, text.translate(_ALIKE))
     found = {int(one["end_index"]) for one in sentencex.get_sentence_boundaries("en", alike)}
     found |= {match.end() for match in _MORE_ENDS.finditer(text)}
+    found |= {match.end() for match in _STREET_ENDS.finditer(text)}
     found = {end for end in found if not _is_inside(alike, end)}
     return tuple(sorted({end for end in (*found, *ends) if 0 < end < len(text)} | {len(text)}))
 
