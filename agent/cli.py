@@ -208,6 +208,9 @@ def _fill(arguments: argparse.Namespace) -> int:
 
     config, overrides = arguments.config, arguments.overrides
     if arguments.text is not None and arguments.file is None:
+        if arguments.lines is not None or arguments.write:
+            raise UsageError("--lines and --write are for a file: give it with --file")
+
         return fill.run(arguments.text, config=config, overrides=overrides, is_json=arguments.json)
 
     if arguments.text is not None or arguments.file is None or arguments.lines is None:
@@ -215,6 +218,9 @@ def _fill(arguments: argparse.Namespace) -> int:
             'give a text with gaps (atonce fill "We open at ____"), or a file and its lines '
             "(atonce fill --file FILE --lines 12-20)"
         )
+
+    if arguments.json:
+        raise UsageError("--json is for gaps in a text: lines of a file are shown as a diff")
 
     span = fill.span_of(arguments.file, arguments.lines)
     return fill.rewrite(span, config=config, overrides=overrides, is_written=arguments.write)

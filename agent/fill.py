@@ -7,16 +7,17 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atonce.agent.knowledge import build_prompt
+from atonce.agent.reply import plan_of
 from atonce.config import models, registry
 from atonce.config.errors import EngineError, UsageError
 from atonce.config.load import load
 from atonce.config.schema import Settings
 from atonce.llm.filling import Filled, GapWriter, fill
-from atonce.llm.protocols import Infiller, Plan, Writer
+from atonce.llm.protocols import Infiller, Writer
 
 GAP = re.compile(r"_{2,}")
 MOST_GAPS = 8
@@ -55,8 +56,7 @@ def run(text: str, *, config: Path | None, overrides: Sequence[str], is_json: bo
 
     question = " ".join(" ".join(parts).split()).rstrip(".!?") + "?"
     prompt = build_prompt(settings.agent.role, settings.agent.facts, question)
-    llm = settings.llm
-    filled = fill(writer, prompt, parts, Plan(llm.steps, llm.canvas, llm.rule, seed=llm.seed))
+    filled = fill(writer, prompt, parts, plan_of(settings.llm))
     show(filled, settings, is_json=is_json)
     return 0
 
@@ -73,20 +73,32 @@ def rewrite(span: Span, *, config: Path | None, overrides: Sequence[str], is_wri
             "somebody says. Choose an engine that declares infilling (llm.engine)"
         )
 
-    llm = settings.llm
-    plan = Plan(llm.steps, min(llm.canvas, writer.max_canvas), llm.rule, seed=llm.seed)
-    *_, draft = writer.infill(before, after, plan)
-    new = draft.text + ("" if draft.text.endswith("\n") else "\n")
+    plan = plan_of(settings.llm)
+    plan = replace(plan, canvas=min(plan.canvas, writer.max_canvas))
+    *_, draft = writer.infill("".join(before), "".join(after), plan)
+    new = "".join(cell.text for cell in draft.cells)  # Draft.text has no indentation
+    changed = [*before, new.rstrip("\n") + newline_of(lines), *after]
 
     if is_written:
-        span.file.write_text(before + new + after, encoding="utf-8")
+        write(span.file, "".join(changed))
     else:
-        name = str(span.file)
-        old = before.splitlines(keepends=True) + lines + after.splitlines(keepends=True)
-        changed = (before + new + after).splitlines(keepends=True)
+        name, old = str(span.file), before + lines + after
         sys.stdout.writelines(difflib.unified_diff(old, changed, name, name))
 
     return 0
+
+
+def newline_of(lines: Sequence[str]) -> str:
+    """How the last of some lines ends; the last line of a file may end without a newline."""
+    return lines[-1][len(lines[-1].rstrip("\r\n")) :]
+
+
+def write(file: Path, text: str) -> None:
+    """Put a text in a file, its newlines as they are."""
+    try:
+        file.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 def parts_of(text: str) -> list[str]:
@@ -102,23 +114,22 @@ def parts_of(text: str) -> list[str]:
     return [part.rstrip() for part in parts[:-1]] + parts[-1:]
 
 
-def parts_of_file(span: Span) -> tuple[str, list[str], str]:
-    """What stands before the lines, the lines, and what stands behind them."""
+def parts_of_file(span: Span) -> tuple[list[str], list[str], list[str]]:
+    """The lines before, the lines themselves, and those behind them, with their newlines."""
     try:
-        lines = span.file.read_text(encoding="utf-8").splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{span.file} cannot be read as text: {error}") from error
+        with span.file.open(encoding="utf-8", newline="") as file:
+            lines = list(file)
+    except OSError as error:
+        raise UsageError(f"{span.file} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{span.file} cannot be read as text: it is not UTF-8") from error
 
     if not 1 <= span.first <= span.last <= len(lines):
         raise UsageError(
             f"{span.file} has {len(lines)} lines: --lines {span.first}-{span.last} is outside"
         )
 
-    return (
-        "".join(lines[: span.first - 1]),
-        lines[span.first - 1 : span.last],
-        "".join(lines[span.last :]),
-    )
+    return lines[: span.first - 1], lines[span.first - 1 : span.last], lines[span.last :]
 
 
 def span_of(file: Path, lines: str) -> Span:
@@ -140,7 +151,7 @@ def made(settings: Settings) -> Writer:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(f"atonce: {line}\n")
 
 
 def show(filled: Filled, settings: Settings, *, is_json: bool) -> None:

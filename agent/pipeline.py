@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from atonce.agent.engines import Engines
 from atonce.agent.events import ChunkSpoken, Event, NothingToSay, QuestionHeard
 from atonce.agent.knowledge import build_prompt
-from atonce.agent.reply import Reply, ReplyRules, ReplyWriter
+from atonce.agent.reply import Reply, ReplyRules, ReplyWriter, plan_of
 from atonce.config.errors import EngineError
 from atonce.config.schema import Settings
-from atonce.llm.protocols import Exchange, Plan
+from atonce.llm.protocols import Exchange
 from atonce.speech.audio_file import join
 from atonce.speech.chunker import chunks
 from atonce.speech.protocols import Audio
@@ -91,17 +91,7 @@ def rules_of(settings: Settings) -> ReplyRules:
     """How replies are written with these settings."""
     llm = settings.llm
     return ReplyRules(
-        plan=Plan(
-            steps=llm.steps,
-            canvas=llm.canvas,
-            rule=llm.rule,
-            threshold=llm.threshold,
-            seed=llm.seed,
-            min_steps=llm.min_steps,
-            factor=llm.factor,
-            entropy_bound=llm.entropy_bound,
-            left_bias=llm.left_bias,
-        ),
+        plan=plan_of(llm),
         is_checked=settings.agent.check,
         repairs=llm.repairs,
         unknown=settings.agent.sentences.unknown,

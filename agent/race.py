@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atonce.agent.knowledge import build_prompt
+from atonce.agent.reply import plan_of
 from atonce.agent.reply_check import check
 from atonce.config import models, registry
+from atonce.config.errors import EngineError
 from atonce.config.load import load
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 
@@ -137,7 +139,8 @@ def verdict(denoiser: Lane, rival: Lane, bound: Bound | None) -> list[str]:
     winner = denoiser.name if ours < theirs else rival.name
     fast, slow = sorted((ours, theirs))
     positions = len(denoiser.draft.cells) if denoiser.draft else 0
-    even = denoiser.writing_s / max(1e-9, rival.step_s)
+    # Reading counts as in the result, and one pass of the rival is its end mark.
+    even = max(0.0, (denoiser.seconds - rival.reading_s) / max(1e-9, rival.step_s) - 1)
     lines = [f"{winner} won: {fast:.0f} ms against {slow:.0f} ms"]
     lines.append(
         f"{denoiser.name} did {denoiser.steps} steps of {1000 * denoiser.step_s:.0f} ms on all "
@@ -179,7 +182,7 @@ def run(
         needed = (*registry.models("llm", settings.llm), *registry.EMBEDDED)
         models.ensure(needed, screen.say)
         writers, bound = line_up(settings, is_zero_shot=is_zero_shot)
-        plan = plan_of(settings)
+        plan = plan_of(settings.llm)
         warm_up(writers, settings, plan)
         prompt = build_prompt(settings.agent.role, settings.agent.facts, question)
         lanes = run_race(writers, prompt, plan, time.perf_counter, screen.show)
@@ -200,7 +203,10 @@ def run(
 
 
 def line_up(settings: Settings, *, is_zero_shot: bool) -> tuple[list[Writer], Bound]:
-    """The engine of the settings and its rival, loaded; and what bounds the rival here."""
+    """The engine of the settings and its rival, loaded; and what bounds the rival here.
+
+    EngineError: the engine is no denoiser.
+    """
     import torch
 
     from atonce.llm.autoregressive import AutoregressiveWriter, prompt_reader
@@ -208,16 +214,16 @@ def line_up(settings: Settings, *, is_zero_shot: bool) -> tuple[list[Writer], Bo
     from atonce.llm.twin import SHIPPED_TWIN
 
     engine: Writer = registry.find("llm", settings.llm.engine).from_settings(settings.llm)
+    if isinstance(engine, AutoregressiveWriter):
+        raise EngineError(
+            f"the engine {settings.llm.engine} writes word by word, as the rival does: a race "
+            "wants a denoiser, such as embedded (llm.engine)"
+        )
+
     twin = None if is_zero_shot else SHIPPED_TWIN
     rival = AutoregressiveWriter(prompt_reader(settings.llm.threads), twin=twin)
     bytes_s = measure_reading(torch.device("cpu"), tries=3)
     return [engine, rival], Bound(rival.decoder.weights, bytes_s)
-
-
-def plan_of(settings: Settings) -> Plan:
-    """As the settings want replies to be written."""
-    llm = settings.llm
-    return Plan(llm.steps, llm.canvas, llm.rule, llm.threshold, llm.seed)
 
 
 def warm_up(writers: Sequence[Writer], settings: Settings, plan: Plan) -> None:

@@ -64,24 +64,33 @@ class RaceScreen:
 
         for lane, passes in zip(lanes, checks, strict=True):
             fate = "passes the check" if passes else "fails the check"
-            console.print(
-                Text.assemble(
-                    (f"{lane.name:<9}", "dim"),
-                    (lane.text, "bold"),
-                    f"  ({1000 * lane.seconds:.0f} ms, {1000 * lane.reading_s:.0f} of them for "
-                    f"reading the question; {fate})",
-                ),
-                soft_wrap=True,
+            said = Text.assemble(
+                (lane.text, "bold"),
+                f"  ({1000 * lane.seconds:.0f} ms, {1000 * lane.reading_s:.0f} of them for reading "
+                f"the question; {fate})",
             )
+            tell(console, lane.name, said)
 
         for number, line in enumerate(verdict):
-            head = "result   " if number == 0 else "         "
-            console.print(Text.assemble((head, "dim"), line), soft_wrap=True)
+            tell(console, "" if number else "result", Text(line))
 
     def _stop(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+def tell(console: Console, head: str, said: Text) -> None:
+    """A few words in front of a text: it is wrapped beside them, or one line where nobody looks."""
+    if not console.is_terminal:
+        console.print(Text.assemble((f"{head:<9}", "dim"), said), soft_wrap=True)
+        return
+
+    table = Table.grid()
+    table.add_column(style="dim", min_width=9)
+    table.add_column()
+    table.add_row(head, said)
+    console.print(table)
 
 
 def side_by_side(lanes: Sequence[Lane]) -> Table:

@@ -20,6 +20,7 @@ from atonce.agent.reply_check import Problem, Verdict, check
 from atonce.agent.reply_length import fitted
 from atonce.agent.worker import Worker
 from atonce.config.errors import ReplyError
+from atonce.config.schema import LlmSettings
 from atonce.llm.editing import remasked
 from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Searched, Writer
 
@@ -58,6 +59,21 @@ class ReplyRules:
     """The honest sentence when nothing else may be said."""
     reply_s: float = 0.0
     """How long a reply is to last when it is spoken, seconds; 0: as long as its answer takes."""
+
+
+def plan_of(llm: LlmSettings) -> Plan:
+    """How these settings want a reply to be written."""
+    return Plan(
+        steps=llm.steps,
+        canvas=llm.canvas,
+        rule=llm.rule,
+        threshold=llm.threshold,
+        seed=llm.seed,
+        min_steps=llm.min_steps,
+        factor=llm.factor,
+        entropy_bound=llm.entropy_bound,
+        left_bias=llm.left_bias,
+    )
 
 
 @dataclass(slots=True)

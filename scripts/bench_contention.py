@@ -24,12 +24,12 @@ import numpy as np
 
 from atonce.agent import engines
 from atonce.agent.knowledge import build_prompt
+from atonce.agent.reply import plan_of
 from atonce.agent.worker import Arbiter, Stage, Worker
 from atonce.config import processor
 from atonce.config.load import defaults
 from atonce.config.processor import Shares
 from atonce.config.schema import Settings
-from atonce.llm.protocols import Plan
 from atonce.speech import audio_file
 from atonce.speech.protocols import Audio
 from atonce.speech.silero import SileroDetector
@@ -157,9 +157,8 @@ async def _cell(
 
 def _steps(loaded: engines.Engines, settings: Settings) -> Iterator[object]:
     """Denoising steps of reply after reply, without end."""
-    llm = settings.llm
     prompt = build_prompt(settings.agent.role, settings.agent.facts, "When do you open?")
-    plan = Plan(llm.steps, llm.canvas, llm.rule, llm.threshold, llm.seed)
+    plan = plan_of(settings.llm)
     cache = loaded.writer.read(prompt)
     return chain.from_iterable(loaded.writer.write(cache, plan) for _ in count())
 

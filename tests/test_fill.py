@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from atonce.agent.cli import main
-from atonce.agent.fill import parts_of, span_of
+from atonce.agent.fill import parts_of, span_of, write
 from atonce.config.errors import EngineError, UsageError
 from atonce.llm.fakes import FakeWriter
 from atonce.llm.filling import GapWriter, fill, fits
@@ -108,6 +108,10 @@ def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
         (["--file", "x"], "give a text with gaps"),
         (["--file", "no-such-file", "--lines", "1"], "no-such-file cannot be read"),
         (["--file", "no-such-file", "--lines", "one"], "--lines wants numbers"),
+        (["--file", ".", "--lines", "1"], ". cannot be read"),
+        (["a ____", "--lines", "1"], "--lines and --write are for a file"),
+        (["a ____", "--write"], "--lines and --write are for a file"),
+        (["--file", "x", "--lines", "1", "--json"], "--json is for gaps"),
     ],
 )
 def test_a_wrong_command_is_told_in_one_sentence(
@@ -150,28 +154,51 @@ class Rewriter(FakeWriter):
     """Counts what it was shown."""
 
     def infill(self, before, after, plan):
-        text = f"{len(before.splitlines())} before, {len(after.splitlines())} after"
+        text = f"  {len(before.splitlines())} before, {len(after.splitlines())} after"
         yield Draft(1, 1, (Cell(1, text, False, 1.0),))
 '''
 
 
-def test_an_engine_that_declares_infilling_rewrites_lines(
-    code: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def rewrite(code: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command that has an engine of one's own rewrite two lines of the file."""
     (code.parent / "own_rewriter.py").write_text(OWN, encoding="utf-8")
     monkeypatch.syspath_prepend(code.parent)
-    own = [
-        "fill",
-        "--file",
-        str(code),
-        "--lines",
-        "2-3",
-        "--set",
-        "llm.engine=own_rewriter:Rewriter",
-    ]
-    assert main(own) == 0
+    engine = "llm.engine=own_rewriter:Rewriter"
+    return ["fill", "--file", str(code), "--lines", "2-3", "--set", engine]
+
+
+def test_what_is_rewritten_keeps_the_newlines_of_the_file(code: Path, rewrite: list[str]) -> None:
+    code.write_bytes(b"one\x0c1\r\ntwo\r\nthree\r\nfour")
+    assert main([*rewrite, "--write"]) == 0
+    assert code.read_bytes() == b"one\x0c1\r\n  2 before, 1 after\r\nfour"
+
+
+def test_a_last_line_without_a_newline_gets_none(code: Path, rewrite: list[str]) -> None:
+    code.write_bytes(b"one\ntwo\nthree")
+    assert main([*rewrite, "--write"]) == 0
+    assert code.read_bytes() == b"one\n  1 before, 0 after"
+
+
+def test_a_file_that_is_no_text_is_refused(
+    code: Path, rewrite: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code.write_bytes(b"\xff\n" * 4)
+    assert main(rewrite) == 2
+    assert "cannot be read as text: it is not UTF-8" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be written: Is a directory"):
+        write(tmp_path, "text")
+
+
+def test_an_engine_that_declares_infilling_rewrites_lines(
+    code: Path, rewrite: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(rewrite) == 0
     shown = capsys.readouterr().out
-    assert "-two\n-three\n+1 before, 1 after\n" in shown
+    assert "-two\n-three\n+  1 before, 1 after\n" in shown
     assert code.read_text(encoding="utf-8") == "one\ntwo\nthree\nfour\n"
-    assert main([*own, "--write"]) == 0
-    assert code.read_text(encoding="utf-8") == "one\n1 before, 1 after\nfour\n"
+    assert main([*rewrite, "--write"]) == 0
+    assert code.read_text(encoding="utf-8") == "one\n  1 before, 1 after\nfour\n"

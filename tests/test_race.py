@@ -8,9 +8,13 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
-from atonce.agent.race import Bound, Lane, run_race, summary_of, tokens_of, verdict
-from atonce.agent.race_screen import RaceScreen, side_by_side
+from atonce.agent.race import Bound, Lane, line_up, run_race, summary_of, tokens_of, verdict
+from atonce.agent.race_screen import RaceScreen, side_by_side, tell
+from atonce.config.errors import EngineError
+from atonce.config.load import load
+from atonce.llm.autoregressive import AutoregressiveWriter, TwinWriter
 from atonce.llm.fakes import FakeWriter
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache
 
@@ -94,7 +98,7 @@ def test_the_verdict_names_the_winner_and_says_why() -> None:
     assert lines[0] == f"denoiser won: {ours:.0f} ms against {theirs:.0f} ms"
     assert "steps of 100 ms on all 12 positions" in lines[1]
     assert "passes of 300 ms" in lines[2]
-    even = 0.1 * denoiser.steps / 0.3
+    even = (denoiser.seconds - twin.reading_s) / 0.3 - 1  # one pass is the end mark
     assert f"for {even:.0f} tokens" in lines[3]
     assert "500 MB" in lines[4]
     assert "83 %" in lines[4]  # 0.25 s at best, 0.3 s reached
@@ -126,6 +130,25 @@ def test_the_result_is_printed_for_people(capsys: pytest.CaptureFixture[str]) ->
     assert "passes the check" in out
     assert "fails the check" in out
     assert "denoiser won" in out
+
+
+def test_a_long_verdict_is_wrapped_between_words_beside_its_head() -> None:
+    console = Console(width=40, record=True, file=StringIO(), force_terminal=True)
+    tell(console, "result", Text("every pass reads all the weights from memory again"))
+    assert console.export_text().splitlines() == [
+        "result   every pass reads all the       ",
+        "         weights from memory again      ",
+    ]
+
+
+def test_a_writer_that_writes_word_by_word_is_no_denoiser_to_race(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load(None, ["llm.engine=twin"]).settings
+    rival = object.__new__(AutoregressiveWriter)
+    monkeypatch.setattr(TwinWriter, "from_settings", lambda _: rival)
+    with pytest.raises(EngineError, match="the engine twin writes word by word"):
+        line_up(settings, is_zero_shot=False)
 
 
 def test_open_positions_are_seen_beside_words() -> None:
