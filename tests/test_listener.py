@@ -142,6 +142,14 @@ def test_a_whole_question_ends_the_turn_at_once_and_half_a_number_does_not() -> 
     assert ends_s["My number is 5 5 5"] == pytest.approx(1.0, abs=0.04)
 
 
+def test_a_rule_of_ones_own_may_judge_whether_that_was_all() -> None:
+    listener = Listener(FakeVoiceDetector(), judge=lambda text: "complete" if text else "unsure")
+    due = only(streamed(listener, np.concatenate([tone(1), silence(0.25)])), TranscriptDue)[-1]
+    assert isinstance(due, TranscriptDue)
+
+    assert only(listener.receive(due, "My number is 5 5 5")[1], SpeechEnded)
+
+
 def test_a_partial_transcript_never_ends_the_turn() -> None:
     listener = Listener(FakeVoiceDetector())
     due = only(streamed(listener, tone(1.5)), TranscriptDue)[0]
