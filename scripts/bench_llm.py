@@ -22,6 +22,7 @@ from statistics import median
 
 import torch
 
+from atonce.llm.clues import CANVAS
 from atonce.llm.passes import (
     LARGE,
     PRECISIONS,
@@ -91,7 +92,8 @@ class Length:
 
 def main() -> int:
     """Measure, print the tables, write what is asked for."""
-    args = parse()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    args = parse(device)
     if args.picture and find_spec("matplotlib") is None:
         print("bench_llm: --picture needs matplotlib: pip install matplotlib", file=sys.stderr)
         return 2
@@ -99,7 +101,6 @@ def main() -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     found: dict[str, object] = {"machine": machine(device), "shape": args.shape}
     steps: list[Step] = []
     lengths: list[Length] = []
@@ -127,8 +128,8 @@ def main() -> int:
     return 0
 
 
-def parse() -> argparse.Namespace:
-    """What is to be measured."""
+def parse(device: torch.device) -> argparse.Namespace:
+    """What is to be measured there; what cannot be is said before hours are spent on it."""
     parser = argparse.ArgumentParser(description="Measure denoising beside token by token.")
     add = parser.add_argument
     add("--shape", choices=("embedded", "8b"), default="embedded", help="which model")
@@ -146,11 +147,35 @@ def parse() -> argparse.Namespace:
     args.canvas = args.canvas or ([400] if large else [32] if args.quick else [16, 24, 32, 40, 48])
     args.rows = args.rows or ([1] if args.quick or large else [1, 4])
     default = ["bfloat16"] if large else ["float32"] if args.quick else list(PRECISIONS)
-    args.precision = args.precision or default
+    args.precision = args.precision or [
+        one for one in default if one != "int8" or device.type == "cpu"
+    ]
     if args.quick:
         args.rounds = min(args.rounds, 3)
 
+    if fault := fault_of(args, device):
+        parser.error(fault)
+
     return args
+
+
+def fault_of(args: argparse.Namespace, device: torch.device) -> str | None:
+    """Why this cannot be measured, in a sentence."""
+    longest = CANVAS if args.shape == "embedded" else LARGE.context
+    if not 1 <= min(args.canvas) <= max(args.canvas) <= longest:
+        return f"--canvas: a canvas of the shape {args.shape} has 1 to {longest} positions"
+
+    if min(args.rows) < 1 or args.rounds < 1 or args.threads < 0 or args.read_bytes < 4:
+        return "--rows and --rounds begin with 1, --threads with 0, --read-bytes with 4"
+
+    if "int8" in args.precision and device.type != "cpu":
+        return "--precision int8 is measured on a processor alone"
+
+    for path in (args.json, args.picture):
+        if path and not path.absolute().parent.is_dir():
+            return f"{path} cannot be written: there is no folder {path.parent}"
+
+    return None
 
 
 def make_subject(shape: str, precision: str, device: torch.device) -> Subject:
@@ -165,7 +190,8 @@ def measure_steps(subject: Subject, args: argparse.Namespace) -> tuple[list[Step
     """Passes of the denoiser and of the rival, each beside its bare products; and the bounds of the
     machine, which are measured in the same rounds: others who use its memory slow both."""
     kinds = [("denoise", canvas, rows) for canvas in args.canvas for rows in args.rows]
-    if args.shape == "embedded" and subject.precision == "float32":
+    # The engine itself runs on a processor.
+    if (args.shape, subject.precision, subject.device.type) == ("embedded", "float32", "cpu"):
         kinds += [("engine", canvas, rows) for canvas in args.canvas for rows in args.rows]
 
     kinds += [("token", 1, rows) for rows in args.rows]
@@ -232,8 +258,8 @@ def measure_lengths(subject: Subject, args: argparse.Namespace) -> list[Length]:
     found = []
     for tokens in lengths:
         canvas = min(-(-(tokens + 1) // 4) * 4, 48)  # the end mark has a place, but on the longest
-        one = denoising_pass(subject, canvas, 1)
-        single = token_pass(subject, 1, room=tokens + 1)
+        one = steady(denoising_pass(subject, canvas, 1), subject.device)
+        single = steady(token_pass(subject, 1, room=tokens + 1), subject.device)
 
         def denoise(steps: int, one: Work = one) -> Work:
             return lambda: repeat(one, steps)

@@ -129,6 +129,39 @@ def test_what_was_measured_is_printed_and_written(
     assert picture.read_text().startswith("<?xml")
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--canvas", "0"], "has 1 to 48 positions"),
+        (["--canvas", "32", "49"], "has 1 to 48 positions"),
+        (["--shape", "8b", "--canvas", "9000"], "has 1 to 8192 positions"),
+        (["--rows", "0"], "begin with 1"),
+        (["--rounds", "0"], "begin with 1"),
+        (["--json", "no-such-folder/bench.json"], "there is no folder no-such-folder"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_before_anything_is(
+    argv: list[str], words: str, bench: ModuleType,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["bench_llm", *argv])
+    with pytest.raises(SystemExit):
+        bench.main()
+
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert not shown.out
+
+
+def test_a_gpu_is_not_asked_for_int8(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench_llm"])
+    assert bench.parse(torch.device("cuda")).precision == ["float32", "bfloat16"]
+    assert bench.parse(CPU).precision == ["float32", "bfloat16", "int8"]
+    monkeypatch.setattr(sys, "argv", ["bench_llm", "--precision", "int8"])
+    with pytest.raises(SystemExit):
+        bench.parse(torch.device("cuda"))
+
+
 def test_random_weights_are_told_to_show_speed_alone(
     bench: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
