@@ -141,6 +141,7 @@ def verdict(denoiser: Lane, rival: Lane, bound: Bound | None) -> list[str]:
     positions = len(denoiser.draft.cells) if denoiser.draft else 0
     # Reading counts as in the result, and one pass of the rival is its end mark.
     even = max(0.0, (denoiser.seconds - rival.reading_s) / max(1e-9, rival.step_s) - 1)
+    level = f"{even:.0f} token{'' if round(even) == 1 else 's'}"
     lines = [f"{winner} won: {fast:.0f} ms against {slow:.0f} ms"]
     lines.append(
         f"{denoiser.name} did {denoiser.steps} steps of {1000 * denoiser.step_s:.0f} ms on all "
@@ -152,7 +153,7 @@ def verdict(denoiser: Lane, rival: Lane, bound: Bound | None) -> list[str]:
         "token and one for the end: its time grows with the reply"
     )
     lines.append(
-        f"at these speeds both take as long for {even:.0f} tokens: below that {rival.name} wins, "
+        f"at these speeds both take as long for {level}: below that {rival.name} wins, "
         f"above it {denoiser.name}"
     )
     if bound:

@@ -8,12 +8,10 @@ Rule 3. Numbers are not in the vocabulary: they are copied from the prompt, see 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -33,13 +31,12 @@ from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
 from atonce.llm.precision import to_bfloat16
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
+from atonce.llm.reading import fact_spans, tokens_that_fit
 from atonce.llm.rows import MOST_ROWS, Asked, Denoiser, Rows
 from atonce.llm.sampler import denoise
 from atonce.llm.sayable import held_by, is_value, sayable, word_of
 from atonce.llm.tokenizer import Tokenizer
 from atonce.llm.weights import Card, load_base, load_writer
-
-log = logging.getLogger(__name__)
 
 SHIPPED_WRITER = Path(__file__).parent / "embedded" / "writer.safetensors"
 """The trained tower that comes with atonce."""
@@ -179,7 +176,7 @@ class EmbeddedWriter:
         ids = beginning + turn
         known = self._read_on(ids[known.past.tokens : -1], known)
         found = self._find(prompt.question, prompt.facts, prompt.history)
-        spans, end = self._spans(prompt), self._card.end
+        spans, end = fact_spans(self._tokenizer, prompt), self._card.end
         clues = find_clues(ids, spans, prefix, found.scores, end, found.none)
         words = F.embedding(torch.tensor(ids[:-1]), self._reader.embedding)
         offsets, copies = torch.tensor(clues.offsets)[None], torch.tensor(clues.copies)
@@ -260,44 +257,8 @@ class EmbeddedWriter:
         return self._board
 
     def _fit(self, prompt: Prompt) -> tuple[list[int], list[list[int]], list[int]]:
-        """The tokens of prefix, past turns and question, made to fit: the oldest turns go first."""
-        prefix = self._tokens(prompting.prefix(prompt))
-        turns = [self._tokens(prompting.past_turn(exchange)) for exchange in prompt.history]
-        turn = self._tokens(prompting.turn(prompt.question))
-        room = self._max_prompt - len(prefix) - len(turn)
-        if room < 0:
-            raise EngineError(
-                f"role and facts ({len(prefix)} tokens) and the question ({len(turn)}) are more "
-                f"than the embedded writer reads ({self._max_prompt}): shorten agent.facts, or ask "
-                "a shorter question."
-            )
-
-        kept = list(turns)
-        while sum(map(len, kept)) > room:
-            del kept[0]
-
-        dropped = len(turns) - len(kept)
-        if dropped:
-            log.warning("the talk is too long to be read whole: %d oldest turns left out", dropped)
-
-        return prefix, kept, turn
-
-    def _tokens(self, pieces: Sequence[prompting.Piece]) -> list[int]:
-        """Marks by their id, text as text."""
-        ids: list[int] = []
-        for piece in pieces:
-            if isinstance(piece, prompting.Mark):
-                ids.append(self._tokenizer.special(piece.value))
-            else:
-                ids += self._tokenizer.encode(piece)
-
-        return ids
-
-    def _spans(self, prompt: Prompt) -> list[tuple[int, int]]:
-        """Where in the prefix each fact begins and ends."""
-        pieces = prompting.prefix(prompt)
-        ends = list(accumulate(len(self._tokens([piece])) for piece in pieces))
-        return [(ends[i - 1], ends[i]) for i in prompting.facts(pieces)]
+        """The tokens of prefix, past turns and question, made to fit."""
+        return tokens_that_fit(self._tokenizer, prompt, self._max_prompt, "embedded writer")
 
     def _read_kept(self, ids: Sequence[int]) -> Known:
         """Read these tokens, from the longest beginning that is kept, and keep the result."""

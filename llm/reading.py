@@ -65,7 +65,7 @@ class PromptReader:
     @torch.inference_mode()
     def read(self, prompt: Prompt) -> WholePrompt:
         """Read a prompt; what was read before of its beginning is not read again."""
-        prefix, turns, turn = self._fit(prompt)
+        prefix, turns, turn = tokens_that_fit(self.tokenizer, prompt, self._most, "reader")
         past = self._read_kept(prefix)
         beginning = prefix + [token for past_turn in turns for token in past_turn]
         past = self._read_kept(beginning) if turns else past
@@ -77,34 +77,10 @@ class PromptReader:
 
     def _features(self, prompt: Prompt, ids: Sequence[int], prefix: int) -> Tensor:
         """Which fact each token belongs to, and how well that fact answers."""
-        pieces = prompting.prefix(prompt)
-        ends = list(accumulate(len(encode(self.tokenizer, [piece])) for piece in pieces))
-        spans = [(ends[i - 1], ends[i]) for i in prompting.facts(pieces)]
+        spans = fact_spans(self.tokenizer, prompt)
         found = self._find(prompt.question, prompt.facts, prompt.history)
         clues = find_clues(ids, spans, prefix, found.scores, self._end, found.none)
         return tell(clues, 0).features[0]
-
-    def _fit(self, prompt: Prompt) -> tuple[list[int], list[list[int]], list[int]]:
-        """Prefix, past turns and question, made to fit: the oldest turns go first."""
-        prefix = encode(self.tokenizer, prompting.prefix(prompt))
-        turn = encode(self.tokenizer, prompting.turn(prompt.question))
-        turns = [encode(self.tokenizer, prompting.past_turn(one)) for one in prompt.history]
-        room = self._most - len(prefix) - len(turn)
-        if room < 0:
-            raise EngineError(
-                f"role and facts ({len(prefix)} tokens) and the question ({len(turn)}) are more "
-                f"than the reader reads ({self._most}): shorten agent.facts, or ask a shorter "
-                "question."
-            )
-
-        dropped = 0
-        while sum(map(len, turns[dropped:])) > room:
-            dropped += 1
-
-        if dropped:
-            log.warning("the talk is too long to be read whole: %d oldest turns left out", dropped)
-
-        return prefix, turns[dropped:], turn
 
     def _read_kept(self, ids: Sequence[int]) -> Cache:
         """Read these tokens, from the longest beginning that is kept, and keep the result."""
@@ -121,3 +97,37 @@ class PromptReader:
             self._kept.popitem(last=False)
 
         return past
+
+
+def tokens_that_fit(
+    tokenizer: Tokenizer, prompt: Prompt, most: int, name: str
+) -> tuple[list[int], list[list[int]], list[int]]:
+    """The tokens of prefix, past turns and question, made to fit: the oldest turns go first.
+
+    most: tokens that are read; name: who reads them. EngineError: they are more without any turn.
+    """
+    prefix = encode(tokenizer, prompting.prefix(prompt))
+    turn = encode(tokenizer, prompting.turn(prompt.question))
+    turns = [encode(tokenizer, prompting.past_turn(one)) for one in prompt.history]
+    room = most - len(prefix) - len(turn)
+    if room < 0:
+        raise EngineError(
+            f"role and facts ({len(prefix)} tokens) and the question ({len(turn)}) are more than "
+            f"the {name} reads ({most}): shorten agent.facts, or ask a shorter question."
+        )
+
+    dropped = 0
+    while sum(map(len, turns[dropped:])) > room:
+        dropped += 1
+
+    if dropped:
+        log.warning("the talk is too long to be read whole: %d oldest turns left out", dropped)
+
+    return prefix, turns[dropped:], turn
+
+
+def fact_spans(tokenizer: Tokenizer, prompt: Prompt) -> list[tuple[int, int]]:
+    """Where in the prefix each fact begins and ends, in tokens."""
+    pieces = prompting.prefix(prompt)
+    ends = list(accumulate(len(encode(tokenizer, [piece])) for piece in pieces))
+    return [(ends[i - 1], ends[i]) for i in prompting.facts(pieces)]
