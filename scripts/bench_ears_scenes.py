@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, median
+from time import process_time
 
 import numpy as np
 from ears_replay import RATE_HZ, Judge, Replay, by_words, in_a_room
@@ -82,7 +83,8 @@ def spoken(text: str, voice: PiperSynthesizer) -> Samples:
 def ends(args: argparse.Namespace) -> None:
     """thoughts with a pause of 0.7 s inside, and whole ones. False ends; silence before the end"""
     voice = PiperSynthesizer(models.folder("joe"))
-    whisper = WhisperTranscriber(models.folder("whisper-base"), threads=args.threads)
+    # One thread and its time alone: on a busy machine late transcripts would decide everything.
+    whisper = WhisperTranscriber(models.folder("whisper-base"), threads=1)
     whisper.transcribe(Audio(spoken(WHOLE[0], voice), RATE_HZ))  # the first time is slower
     ways = _ways_to_end(whisper)
     false_ends, waits = Counter[str](), defaultdict[str, list[float]](list)
@@ -114,7 +116,7 @@ def _ways_to_end(whisper: WhisperTranscriber) -> dict[str, Replay]:
         **_judges_with_smart_turn(),
     }
     ways = {
-        name: Replay(SileroDetector(), whisper, EndpointRules(), judge=judge)
+        name: Replay(SileroDetector(), whisper, EndpointRules(), judge=judge, clock=process_time)
         for name, judge in judges.items()
     }
 
