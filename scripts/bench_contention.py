@@ -6,7 +6,7 @@ A row is a stage that is asked for again and again; a column is another that wor
 beside it. A cell says how many times as long the first one takes as alone, from asking to done:
 without the arbiter / with it. Alone and both ways take turns, so that a busy machine is unfair to
 all. With the arbiter the more urgent one waits for one call of the other at most; the less urgent
-one waits for as long as the other wants the processor, which here is always.
+one waits for as long as the other wants the processor, which here is always: "waits" is no number.
 """
 
 from __future__ import annotations
@@ -149,10 +149,22 @@ async def _cell(
     for _ in range(rounds):
         alone.append(await bench.alone(stage))
         without.append(await bench.beside(stage, other, NO_ARBITER))
-        with_it.append(await bench.beside(stage, other, shares))
+
+        if not _waits(stage, other, shares):
+            with_it.append(await bench.beside(stage, other, shares))
 
     alone_s = median(alone)
+
+    if not with_it:
+        return alone_s, f"{median(without) / alone_s:.1f} / waits"
+
     return alone_s, f"{median(without) / alone_s:.1f} / {median(with_it) / alone_s:.1f}"
+
+
+def _waits(stage: Stage, other: Stage, shares: Shares) -> bool:
+    """Whether the first one never gets its turn while the other one always wants it."""
+    first_to_share = Stage.FINAL_TRANSCRIPT if shares.speaks_beside else Stage.SYNTHESIS
+    return shares.heavy_calls == 1 and stage > other >= first_to_share
 
 
 def _steps(loaded: engines.Engines, settings: Settings) -> Iterator[object]:
