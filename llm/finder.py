@@ -259,14 +259,10 @@ def begin_judge(encoder: Encoder) -> Judge:
 def load_judge(path: Path, sizes: EncoderSizes) -> Judge:
     """The trained part out of its file."""
     tensors, _ = read_tensors(path)
-    scales = {name: tensors.pop(name) for name in list(tensors) if name.endswith(".scale")}
-    state = {
-        name: from_int8(tensor, scales.get(f"{name}.scale")) for name, tensor in tensors.items()
-    }
     with torch.device("meta"):
         judge = Judge(sizes)
 
-    fill(judge, state, path)
+    fill(judge, from_int8(tensors), path)
     return judge
 
 

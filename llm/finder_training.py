@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from atonce.llm.corpus import Example, Pack, Scene, draw_scene
+from atonce.llm.evaluation import mean
 from atonce.llm.finder import TOGETHER, Asked, Finder, Judge, Read
 from atonce.llm.lessons import lessons
 from atonce.llm.weights import write_whole
@@ -230,13 +231,8 @@ def measure(finder: Finder, scenes: Sequence[tuple[Scene, Sequence[Example]]]) -
             if len(gold) == 1:
                 first.append(ranked[0] in gold)
 
-    one, two, three = (share([row[i] for row in all_in]) for i in range(3))
+    one, two, three = (mean([row[i] for row in all_in]) for i in range(3))
     return FinderScores(
-        share(first), (one, two, three), share(none), share(refused),
+        mean(first), (one, two, three), mean(none), mean(refused),
         sum(losses) / max(1, len(losses)), len(losses),
     )  # fmt: skip
-
-
-def share(hits: Sequence[bool]) -> float:
-    """0 where there are none."""
-    return sum(hits) / len(hits) if hits else 0.0

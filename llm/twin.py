@@ -22,7 +22,15 @@ from torch import Tensor, nn
 from atonce.config.errors import ModelError
 from atonce.llm.clues import FEATURES
 from atonce.llm.model import Cache, Reader, Sizes, angles, by_group
-from atonce.llm.weights import FETCH_AGAIN, fill, read_tensors, write_whole
+from atonce.llm.weights import (
+    FETCH_AGAIN,
+    contiguous,
+    fill,
+    from_int8,
+    read_tensors,
+    to_int8,
+    write_whole,
+)
 
 SHIPPED_TWIN = Path(__file__).parent / "embedded" / "twin.safetensors"
 """The trained adapter that comes with atonce."""
@@ -156,15 +164,13 @@ def save_twin(path: Path, adapter: Adapter, version: str) -> None:
     tensors = {}
     for name, tensor in adapter.state_dict().items():
         if name == "relevance":
-            tensors[name] = tensor.float().contiguous()
+            tensors[name] = tensor.float()
             continue
 
-        scale = tensor.abs().amax(1).clamp(min=1e-12) / 127
-        tensors[name] = (tensor / scale[:, None]).round().to(torch.int8).contiguous()
-        tensors[f"{name}.scale"] = scale.contiguous()
+        tensors[name], tensors[f"{name}.scale"] = to_int8(tensor)
 
     said = {"version": version, "rank": json.dumps(adapter.rank)}
-    write_whole(path, lambda part: save_file(tensors, part, said))
+    write_whole(path, lambda part: save_file(contiguous(tensors), part, said))
 
 
 def load_twin(path: Path, sizes: Sizes) -> Adapter:
@@ -175,14 +181,8 @@ def load_twin(path: Path, sizes: Sizes) -> Adapter:
     except (KeyError, ValueError):
         raise ModelError(f"{path} does not say its rank. {FETCH_AGAIN}") from None
 
-    scales = {name: tensors.pop(name) for name in list(tensors) if name.endswith(".scale")}
-    whole = {}
-    for name, tensor in tensors.items():
-        scale = scales.get(f"{name}.scale")
-        whole[name] = tensor.float() if scale is None else tensor.float() * scale[:, None]
-
     with torch.device("meta"):
         adapter = Adapter(sizes, rank)
 
-    fill(adapter, whole, path)
+    fill(adapter, from_int8(tensors), path)
     return adapter

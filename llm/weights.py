@@ -241,9 +241,15 @@ def to_int8(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return (matrix / scale[:, None]).round().to(torch.int8), scale
 
 
-def from_int8(matrix: Tensor, scale: Tensor | None) -> Tensor:
-    """The other way, float32; without a scale the tensor is not compressed."""
-    return matrix.float() if scale is None else matrix * scale[:, None]
+def from_int8(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A file's tensors in float32: those with a `.scale` beside them were compressed."""
+    return {
+        name: tensor.float() * tensors[f"{name}.scale"][:, None]
+        if f"{name}.scale" in tensors
+        else tensor.float()
+        for name, tensor in tensors.items()
+        if not name.endswith(".scale")
+    }
 
 
 # ---- the GGUF ----
