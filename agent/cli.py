@@ -148,7 +148,7 @@ def _add_tune(commands: _Commands) -> None:
     parser = commands.add_parser(
         "tune", help="measure this machine, and choose the denoising steps for it"
     )
-    parser.add_argument("--quick", action="store_true", help="a minute instead of some")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and questions")
     parser.add_argument(
         "--packs", type=Path, metavar="DIR", help="scenario packs to try another writer on"
     )

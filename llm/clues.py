@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from atonce.llm.protocols import softmax
+
 TEXT, FIRST, SECOND, THIRD, OTHER, TURN = range(6)
 """Kinds of prompt token: marks and role; facts by their rank; past turns and question."""
 KINDS = 6
@@ -73,13 +75,3 @@ def find_clues(
     return Clues(
         tuple(kinds), tuple(logs), tuple(offsets), tuple(copies), best, (top[0], top[1], top[2])
     )
-
-
-def softmax(scores: Sequence[float]) -> list[float]:
-    """Logits to chances."""
-    highest = max(scores)
-    if highest == -math.inf:  # nothing to choose from
-        return [0.0] * len(scores)
-
-    weights = [math.exp(score - highest) for score in scores]
-    return [weight / sum(weights) for weight in weights]

@@ -108,10 +108,17 @@ class Found:
     @property
     def chances(self) -> tuple[float, ...]:
         """How likely each fact is the one, 0 to 1; what is left of 1 is that none is."""
-        highest = max((*self.scores, self.none), default=0.0)
-        weights = [math.exp(score - highest) for score in self.scores]
-        total = sum(weights) + math.exp(self.none - highest)
-        return tuple(weight / total for weight in weights)
+        return tuple(softmax([*self.scores, self.none])[:-1])
+
+
+def softmax(scores: Sequence[float]) -> list[float]:
+    """Logits to chances."""
+    highest = max(scores)
+    if highest == -math.inf:  # nothing to choose from
+        return [0.0] * len(scores)
+
+    weights = [math.exp(score - highest) for score in scores]
+    return [weight / sum(weights) for weight in weights]
 
 
 class PromptCache(Protocol):
