@@ -9,7 +9,7 @@ from itertools import chain
 
 from atonce.agent.knowledge import build_prompt
 from atonce.agent.names import names
-from atonce.agent.worker import Arbiter, Stage, Worker
+from atonce.agent.worker import Arbiter, Runner, Stage, Worker
 from atonce.config import models, registry
 from atonce.config.errors import SettingsError
 from atonce.config.schema import Settings
@@ -25,15 +25,15 @@ class Engines:
 
     transcriber: Transcriber | None
     """None where the agent only reads text."""
-    hearing: Worker
+    hearing: Runner
     """The transcriber's thread."""
     writer: Writer
     """Writes the replies."""
-    writing: Worker
+    writing: Runner
     """The writer's thread."""
     synthesizer: Synthesizer
     """Speaks the replies."""
-    speaking: Worker
+    speaking: Runner
     """The synthesizer's thread."""
     twin: Writer | None = None
     """Writes, on the writer's thread, where the writer's replies fail; None: nobody does."""

@@ -18,7 +18,7 @@ from atonce.agent.knowledge import build_prompt
 from atonce.agent.pipeline import rules_of
 from atonce.agent.reply import ReplyRules, ReplyWriter
 from atonce.agent.trial_log import Told, TrialLog
-from atonce.agent.worker import Worker
+from atonce.agent.worker import Runner
 from atonce.config.schema import Settings
 from atonce.llm.clues import Clues
 from atonce.llm.corpus import Example
@@ -56,7 +56,7 @@ class Trial:
 
     writer: Writer
     """The engine."""
-    worker: Worker
+    worker: Runner
     """Its thread."""
     rules: ReplyRules
     """Repairs, and what is said when nothing else may be; plan and check are each way's own."""

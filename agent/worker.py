@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from itertools import count
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from atonce.config import processor
 from atonce.config.processor import Shares
@@ -101,6 +101,18 @@ class _Lane:
         self._free += 1
 
 
+class Runner(Protocol):
+    """Runs blocking calls of an engine, one after the other; a Worker does it in a thread."""
+
+    async def run(self, call: Callable[[], T], *, stage: Stage | None = None) -> T:
+        """The result of a call; a cancelled wait does not stop the call itself."""
+        ...
+
+    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
+        """The items of a blocking generator; cancelling stops it between two items."""
+        ...
+
+
 class Worker:
     """One thread that runs one blocking call after the other."""
 
@@ -143,3 +155,6 @@ class Worker:
 
         while (item := await self.run(following, stage=stage)) is not _END:
             yield item  # type: ignore[misc]  # the end mark never gets here
+
+
+_: type[Runner] = Worker
