@@ -1,0 +1,354 @@
+"""The events of a talk in the names of OpenAI's Realtime API, and the commands of a page."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atonce.agent import events as e
+from atonce.agent.realtime_commands import (
+    LONGEST_MESSAGE,
+    LONGEST_QUESTION,
+    Ask,
+    ChooseSteps,
+    Forget,
+    RealtimeCommands,
+    Refuse,
+    Stop,
+    TellDelay,
+)
+from atonce.agent.realtime_events import Message, Opening, RealtimeEvents
+from atonce.agent.reply_check import Problem, Verdict
+from atonce.agent.reply_rules import Reply
+from atonce.agent.turn_bars import Bar, TurnBars
+from atonce.llm.protocols import Cell, Draft, Plan
+
+
+def draft(step: int) -> Draft:
+    cells = (Cell(7, "Nine", is_open=False, confidence=0.9), Cell(0, "", True, 0.0))
+    return Draft(step=step, steps=2, cells=cells)
+
+
+REPLY = Reply("We open at 9.", "denoiser", steps=2, repaired=0, forced=False)
+TURN: list[e.SessionEvent] = [
+    e.StateChanged(10.0, "hearing"),
+    e.SpeechDetected(10.0, from_s=9.8),
+    e.WordsHeard(10.6, "When do", settled=1),
+    e.WordsHeard(11.0, "When do you", settled=2),
+    e.SpeechPaused(11.4, speech_end_s=11.2),
+    e.WordsHeard(11.5, "When do you open?", settled=4, is_final=True),
+    e.ReplyStarted(11.5, reply=3, question="When do you open?", is_early=True),
+    e.PlanMade(11.5, Plan(steps=2, canvas=16), "600 ms are left", reply=3),
+    e.PromptRead(11.55, tokens=40),
+    e.DraftMade(11.6, draft(1), repair=0),
+    e.DraftMade(11.65, draft(2), repair=0),
+    e.ReplyChecked(11.66, Verdict(()), final=True),
+    e.ReplySettled(11.66, REPLY, number=3),
+    e.ReplyWaits(11.7, reply=3),
+    e.QuestionHeard(11.72, "When do you open?"),
+    e.SpeechStopped(11.72, speech_end_s=11.2),
+    e.FirstAudio(11.8, reply=3),
+]
+
+
+def told(*happened: e.SessionEvent) -> list[Message]:
+    events = RealtimeEvents(began_s=5.0)
+    return [message for event in happened for message in events.translate(event)]
+
+
+def only(messages: list[Message], name: str) -> list[Message]:
+    return [message for message in messages if message["type"] == name]
+
+
+def test_a_turn_is_told_in_the_names_that_clients_of_openai_know() -> None:
+    messages = told(*TURN, e.ReplyEnded(13.0, "We open at 9.", is_cut=False, reply=3))
+    names = [message["type"] for message in messages]
+    theirs = [name for name in names if not str(name).startswith("atonce.")]
+
+    assert theirs == [
+        "input_audio_buffer.speech_started",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.delta",
+        "response.created",
+        "response.output_audio_transcript.delta",
+        "response.output_audio_transcript.done",
+        "conversation.item.input_audio_transcription.completed",
+        "input_audio_buffer.speech_stopped",
+        "output_audio_buffer.started",
+        "output_audio_buffer.stopped",
+        "response.done",
+    ]
+    assert json.loads(json.dumps(messages)) == messages
+
+
+def test_each_message_has_a_number_of_its_own() -> None:
+    messages = told(*TURN)
+    assert len({message["event_id"] for message in messages}) == len(messages)
+
+
+def test_times_count_from_the_beginning_of_the_talk() -> None:
+    messages = told(*TURN)
+    assert only(messages, "input_audio_buffer.speech_started")[0]["audio_start_ms"] == 4800
+    assert only(messages, "input_audio_buffer.speech_stopped")[0]["audio_end_ms"] == 6200
+
+
+def test_transcript_deltas_join_to_the_words_that_stay() -> None:
+    deltas = only(told(*TURN), "conversation.item.input_audio_transcription.delta")
+    assert "".join(str(message["delta"]) for message in deltas) == "When do you open?"
+
+
+def test_words_that_may_still_change_are_told_under_our_own_name() -> None:
+    first = only(told(*TURN), "atonce.words")[0]
+    assert (first["text"], first["settled"]) == ("When do", 1)
+
+
+def test_all_that_concerns_one_reply_carries_its_id() -> None:
+    messages = told(*TURN)
+    ids = {message["response_id"] for message in messages if "response_id" in message}
+    assert ids == {"resp_3"}
+
+
+def test_the_canvas_is_told_with_open_positions_and_confidence() -> None:
+    message = only(told(*TURN), "atonce.draft")[0]
+    assert message["cells"] == [
+        {"text": "Nine", "is_open": False, "confidence": 0.9},
+        {"text": "", "is_open": True, "confidence": 0.0},
+    ]
+    assert (message["step"], message["steps"], message["repair"]) == (1, 2, 0)
+
+
+def test_the_watchdog_s_plan_comes_with_its_reason() -> None:
+    plan = only(told(*TURN), "atonce.plan")[0]
+    assert (plan["steps"], plan["canvas"], plan["reason"]) == (2, 16, "600 ms are left")
+
+
+def test_a_check_tells_what_it_found() -> None:
+    verdict = Verdict((Problem("value", 0, 4, "9 stands in no fact"),))
+    (message,) = told(e.ReplyChecked(1.0, verdict, final=False))
+    assert (message["problems"], message["final"]) == (["9 stands in no fact"], False)
+
+
+def test_a_cut_reply_is_cancelled_and_tells_what_was_heard() -> None:
+    messages = told(*TURN, e.ReplyEnded(12.0, "We open", is_cut=True, reply=3))
+    response = messages[-1]["response"]
+    assert messages[-2]["type"] == "output_audio_buffer.cleared"
+    assert isinstance(response, dict)
+    assert response["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
+    assert response["output"][0]["content"][0]["transcript"] == "We open"
+
+
+def test_the_end_of_a_reply_is_its_own_although_the_next_one_is_begun() -> None:
+    messages = told(
+        *TURN,
+        e.ReplyStarted(12.0, reply=4, question="And on Friday?"),
+        e.ReplyEnded(12.1, "We", is_cut=True, reply=3),
+        e.ReplyWithdrawn(12.2, reply=4),
+    )
+    ended = [message["response"] for message in only(messages, "response.done")]
+    assert [response["id"] for response in ended if isinstance(response, dict)] == [
+        "resp_3",
+        "resp_4",
+    ]
+
+
+def test_a_sentence_of_the_agent_s_own_is_a_whole_reply() -> None:
+    names = [message["type"] for message in told(e.SentenceSaid(1.0, "greeting", "Hello!"))]
+    assert names == [
+        "atonce.sentence",
+        "response.created",
+        "response.output_audio_transcript.delta",
+        "response.output_audio_transcript.done",
+        "response.done",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        (e.NothingToSay(1.0, "…"), "response.done"),
+        (e.PlaybackPaused(1.0), "atonce.paused"),
+        (e.PlaybackResumed(1.0), "atonce.resumed"),
+        (e.LoopMeasured(1.0, 3.0, 9.0), "atonce.loop"),
+        (e.FactsRenewed(1.0, ("hours",)), "atonce.facts"),
+        (e.ErrorRaised(1.0, "no"), "error"),
+        (e.TalkEnded(1.0, "goodbye"), "atonce.talk_ended"),
+    ],
+)
+def test_what_else_happens_is_told(event: e.SessionEvent, name: str) -> None:
+    assert [message["type"] for message in told(event)] == [name]
+
+
+def test_a_page_learns_at_the_beginning_which_k_it_may_choose() -> None:
+    events = RealtimeEvents(began_s=0.0)
+    opening = Opening("call_1", "dllm", steps=4, min_steps=2, max_steps=12, is_watched=True)
+    session = events.opened(opening)["session"]
+    assert isinstance(session, dict)
+    assert session["atonce"] == {
+        "steps": 4,
+        "min_steps": 2,
+        "max_steps": 12,
+        "is_watched": True,
+    }
+    assert events.steps_chosen(None)["session"] == {"type": "realtime", "atonce": {"steps": None}}
+    assert events.spoken(5)["characters"] == 5
+    refused = events.refusal("busy", "Somebody else talks.", "mine")["error"]
+    assert isinstance(refused, dict)
+    assert refused["event_id"] == "mine"
+
+
+# --- bars ---
+
+
+def test_bars_tell_where_the_time_from_the_last_word_to_the_first_sound_went() -> None:
+    bars = only(told(*TURN), "atonce.timeline")[0]["bars"]
+    assert bars == [
+        {"name": "transcript", "start_ms": 0, "end_ms": 300},
+        {"name": "prompt read", "start_ms": 300, "end_ms": 350},
+        {"name": "step 1", "start_ms": 350, "end_ms": 400},
+        {"name": "step 2", "start_ms": 400, "end_ms": 450},
+        {"name": "check", "start_ms": 450, "end_ms": 460},
+        {"name": "voice", "start_ms": 460, "end_ms": 500},
+        {"name": "endpoint", "start_ms": 0, "end_ms": 520},
+        {"name": "on its way", "start_ms": 520, "end_ms": 600},
+    ]
+
+
+def test_a_reply_that_is_begun_anew_has_the_bars_of_its_last_beginning() -> None:
+    again = [
+        e.ReplyStarted(11.52, reply=4, question="When?"),
+        e.DraftMade(11.6, draft(1), repair=1),
+        e.FirstAudio(11.9, reply=4),
+    ]
+    bars = TurnBars()
+    received = [bars.receive(event) for event in (*TURN[:-1], *again)][-1]
+    assert received is not None
+    assert [bar.name for bar in received] == [
+        "transcript",
+        "repair 1, step 1",
+        "endpoint",
+        "on its way",
+    ]
+
+
+def test_a_written_question_counts_from_the_moment_at_which_it_is_taken_up() -> None:
+    bars = TurnBars()
+    assert bars.receive(e.FirstAudio(1.0)) is None
+    bars.receive(e.ReplyStarted(2.0, reply=1, question="When?"))
+    bars.receive(e.ReplyWaits(2.3, reply=1))
+    assert bars.receive(e.FirstAudio(2.5)) == (Bar("voice", 0, 300), Bar("on its way", 300, 500))
+    assert bars.receive(e.FirstAudio(3.0)) is None
+
+
+# --- commands ---
+
+
+def received(*messages: object) -> object:
+    commands = RealtimeCommands(min_steps=2, max_steps=12)
+    return [commands.receive(json.dumps(message)) for message in messages][-1]
+
+
+def item(text: object, role: str = "user") -> dict[str, object]:
+    content = [{"type": "input_text", "text": text}]
+    return {
+        "type": "conversation.item.create",
+        "item": {"type": "message", "role": role, "content": content},
+    }
+
+
+CREATE = {"type": "response.create"}
+
+
+def test_a_written_question_is_asked_when_a_response_is_wanted() -> None:
+    assert received(item(" When do\nyou open? ")) is None
+    assert received(item(" When do\nyou open? "), CREATE) == Ask("When do you open?")
+    assert received(item("On Friday,"), item("when?"), CREATE) == Ask("On Friday, when?")
+
+
+@pytest.mark.parametrize("name", ["response.cancel", "output_audio_buffer.clear"])
+def test_both_names_for_silence_stop_the_agent(name: str) -> None:
+    assert received({"type": name}) == Stop()
+
+
+def test_the_talk_can_be_forgotten() -> None:
+    assert received({"type": "atonce.forget"}) == Forget()
+
+
+@pytest.mark.parametrize("steps", [2, 12, None])
+def test_a_talk_may_choose_its_k_within_the_operator_s_range(steps: int | None) -> None:
+    update = {"type": "session.update", "session": {"atonce": {"steps": steps}}}
+    assert received(update) == ChooseSteps(steps)
+
+
+@pytest.mark.parametrize("steps", [1, 13, 4.0, "4", True, [4]])
+def test_any_other_k_is_refused_with_the_range(steps: object) -> None:
+    update = {"type": "session.update", "event_id": "a", "session": {"atonce": {"steps": steps}}}
+    refusal = received(update)
+    assert isinstance(refusal, Refuse)
+    assert "from 2 to 12" in refusal.message
+    assert refusal.cause == "a"
+
+
+def test_the_client_s_delay_is_taken_in_seconds() -> None:
+    assert received({"type": "atonce.playout", "delay_ms": 85.5}) == TellDelay(0.0855)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"type": "session.update", "session": {"instructions": "x"}}, "unsupported_setting"),
+        ({"type": "session.update", "session": 3}, "unsupported_setting"),
+        ({"type": "atonce.playout", "delay_ms": -1}, "invalid_delay"),
+        ({"type": "atonce.playout", "delay_ms": 1e9}, "invalid_delay"),
+        ({"type": "atonce.playout", "delay_ms": True}, "invalid_delay"),
+        ({"type": "atonce.playout"}, "invalid_delay"),
+        (item("hello", role="system"), "invalid_item"),
+        (item(["hello"]), "invalid_item"),
+        (item("  "), "invalid_item"),
+        ({"type": "conversation.item.create", "item": 4}, "invalid_item"),
+        ({"type": "conversation.item.create"}, "invalid_item"),
+        (item("x" * (LONGEST_QUESTION + 1)), "question_too_long"),
+        (CREATE, "nothing_asked"),
+        ({"type": "conversation.item.truncate"}, "unknown_type"),
+        ({"type": 5}, "unknown_type"),
+        ({}, "unknown_type"),
+        ([], "invalid_json"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused_in_a_word_and_a_sentence(
+    message: object, code: str
+) -> None:
+    refusal = received(message)
+    assert isinstance(refusal, Refuse)
+    assert refusal.code == code
+    assert len(refusal.message) > 20
+
+
+@pytest.mark.parametrize("raw", ["{", b"{}", "x" * (LONGEST_MESSAGE + 1), "[" * 20_000, '"a"'])
+def test_what_is_no_json_object_of_a_sane_size_is_refused(raw: str | bytes) -> None:
+    assert isinstance(RealtimeCommands(min_steps=1, max_steps=2).receive(raw), Refuse)
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=8) | st.integers(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "session", "atonce", "steps", "item", "content", "role", "text"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(["session.update", "conversation.item.create", "atonce.playout"]), json_like)
+def test_no_message_whatever_it_holds_raises(name: str, rest: object) -> None:
+    message = {"type": name, "session": rest, "item": rest, "delay_ms": rest}
+    RealtimeCommands(min_steps=1, max_steps=9).receive(json.dumps(message))
