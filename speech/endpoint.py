@@ -93,6 +93,8 @@ class SpeechStarted:
     """Seconds of sound when it was noticed."""
     from_s: float
     """Where the utterance begins, pre-roll included."""
+    voice_s: float
+    """Where its voice begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +225,10 @@ class EndpointDetector:
             return []
 
         from_s = self._reaching_back(self._voiced_from_s)
+        started = SpeechStarted(self._now_s, from_s, self._voiced_from_s)
         self._utterance = _Utterance(from_s, self._now_s, self._loudest_db)
         self._voiced_from_s, self._loudest_db = None, -200.0
-        return [SpeechStarted(self._now_s, from_s)]
+        return [started]
 
     def _follow(self, utterance: _Utterance, frame: Activity) -> list[SpeechEvent]:
         rules = self._rules

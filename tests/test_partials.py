@@ -15,7 +15,7 @@ from atonce.speech.partials import Dictation, TranscriptDue
 def begun(*, from_s: float = 0.5, at_s: float = 1.0) -> Dictation:
     """Somebody speaks."""
     dictation = Dictation()
-    dictation.follow([SpeechStarted(at_s, from_s)], at_s, is_voiced=True)
+    dictation.follow([SpeechStarted(at_s, from_s, from_s)], at_s, is_voiced=True)
     return dictation
 
 
@@ -139,7 +139,7 @@ def test_a_final_transcript_that_comes_after_the_endpoint_is_still_whole() -> No
     partial = due_at(dictation, 11.6)
     final = paused_at(dictation, 12.0)
     dictation.follow([SpeechEnded(12.5, 0.5, 12.0, -20, "silence")], 12.5, is_voiced=False)
-    dictation.follow([SpeechStarted(12.8, 12.5)], 12.8, is_voiced=True)
+    dictation.follow([SpeechStarted(12.8, 12.5, 12.7)], 12.8, is_voiced=True)
 
     words = dictation.receive(final, "It ends.")
 

@@ -1,0 +1,100 @@
+"""What the turn goes by: times, words and sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from atonce.agent.phrases import Phrases
+from atonce.agent.turn_events import Kind
+from atonce.config.schema import Settings
+
+NOTICED_S = 0.1
+"""By so much the end of a voice is known later than it was: EndpointRules.pause_s, a frame of the
+voice detector, and the way to the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRules:
+    """Everything that is a matter of choice. A time of 0 says: never."""
+
+    phrases: Phrases = field(default_factory=Phrases)
+    """Words and phrases that have a meaning of their own."""
+    sentences: Mapping[Kind, str] = field(default_factory=dict)
+    """What the agent says by itself; nothing is said for a kind that is missing or empty."""
+    language: str = "en"
+    """The language of the talk (ISO 639-1)."""
+    barge_in_s: float = 0.5
+    """So much speech over the agent's voice interrupts it."""
+    barge_in_words: int = 2
+    """So many words interrupt it."""
+    decide_s: float = 0.7
+    """Until so long after the onset it is decided whether speech is an interruption."""
+    early_writes: int = 2
+    """So many replies are begun in one turn before its endpoint; 0: none."""
+    most_pauses: int = 4
+    """So often a reply pauses for what turns out to be nothing; then it speaks on through it, and
+    only speech, words or a stop word cut it. Else a noisy room would chop it to pieces."""
+    unheard_s: float = 0.3
+    """A reply that was audible for less was not heard: the words it answered are joined with those
+    that cut it."""
+    most_continued: int = 1
+    """So often in a row a reply that was cut by what turns out to be no words goes on by itself."""
+    transcript_s: float = 10.0
+    """A transcript comes so long after the endpoint, or never."""
+    thinking_s: float = 20.0
+    """A reply waits in the playback so long after its question, or something is wrong."""
+    begin_s: float = 5.0
+    """A released reply is audible after so long, or the device has failed."""
+    speaking_s: float = 120.0
+    """No reply sounds longer."""
+    hearing_s: float = 35.0
+    """No utterance lasts longer: the ears close it before."""
+    button_s: float = 60.0
+    """Nobody holds the button longer."""
+    silence_s: float = 8.0
+    """After so much silence the friendly prompt is said, once."""
+    end_after_s: float = 0.0
+    """After so much silence the talk ends."""
+    forget_after_s: float = 0.0
+    """After so much silence the talk is forgotten."""
+    is_push_to_talk: bool = False
+    """Only what is said while the button is held counts."""
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        forget_after_s: float = 0.0,
+        is_push_to_talk: bool = False,
+    ) -> Self:
+        """As the settings want it. The two others belong to one way of use (kiosk, microphone)."""
+        turn = settings.turn
+        kinds: tuple[Kind, ...] = (
+            "greeting",
+            "silence",
+            "goodbye",
+            "too_quiet",
+            "too_long",
+            "other_language",
+            "apology",
+        )
+        return cls(
+            phrases=Phrases.from_settings(settings),
+            sentences={kind: getattr(settings.agent.sentences, kind) for kind in kinds},
+            language=settings.transcriber.language,
+            barge_in_s=turn.barge_in_speech_ms / 1000,
+            barge_in_words=turn.barge_in_words,
+            decide_s=turn.decide_ms / 1000,
+            early_writes=settings.watchdog.most_drafts if settings.watchdog.drafts else 0,
+            thinking_s=turn.thinking_limit_s,
+            speaking_s=turn.speaking_limit_s,
+            # The ears close an utterance at longest_s; five seconds more, and they are deaf.
+            hearing_s=settings.endpoint.longest_s + 5.0,
+            silence_s=turn.silence_prompt_s,
+            end_after_s=turn.end_after_s,
+            forget_after_s=forget_after_s,
+            is_push_to_talk=is_push_to_talk,
+        )
