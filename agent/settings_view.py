@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from atonce.config.load import Loaded
 from atonce.config.plain_yaml import Keys, Origin, scalar
-from atonce.config.reference import Entry, entries
+from atonce.config.reference import ANY, Entry, entries
 
 MASK = "********"
 """Stands for a secret, of whatever length."""
@@ -31,6 +31,9 @@ def rendered(settings: BaseModel, origins: Mapping[Keys, Origin]) -> Iterator[st
     for keys, entry in entries(type(settings)).items():
         indent = _INDENT * (len(keys) - 1)
 
+        if ANY in keys:
+            continue  # shown with the names that the user chose
+
         if entry.is_section:
             yield f"{indent}{keys[-1]}:"
         elif entry.is_open:
@@ -47,6 +50,9 @@ def as_yaml(value: object) -> str:
 
     if isinstance(value, bool):
         return str(value).lower()
+
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_yaml, value))}]"
 
     if not isinstance(value, str):
         return repr(value)
@@ -71,9 +77,22 @@ def _own_names(settings: BaseModel, entry: Entry, origins: Mapping[Keys, Origin]
     yield f"{indent}{entry.keys[-1]}:"
 
     for name, value in values.items():
-        text = MASK if entry.is_secret else as_yaml(value)
-        origin = _origin((*entry.keys, name), origins)
-        yield f"{indent}{_INDENT}{as_yaml(name)}: {text}  # {origin}"
+        keys = (*entry.keys, name)
+
+        if isinstance(value, BaseModel):
+            yield f"{indent}{_INDENT}{as_yaml(name)}:"
+            yield from _own_section(value, keys, origins)
+        else:
+            text = MASK if entry.is_secret else as_yaml(value)
+            yield f"{indent}{_INDENT}{as_yaml(name)}: {text}  # {_origin(keys, origins)}"
+
+
+def _own_section(section: BaseModel, keys: Keys, origins: Mapping[Keys, Origin]) -> Iterator[str]:
+    """What stands under a name that the user chose; what was left out is left out here, too."""
+    for name in type(section).model_fields:
+        if name in section.model_fields_set:
+            text = as_yaml(getattr(section, name))
+            yield f"{_INDENT * len(keys)}{name}: {text}  # {_origin((*keys, name), origins)}"
 
 
 def _value(settings: BaseModel, keys: Keys) -> object:
@@ -93,13 +112,27 @@ def reference(settings: BaseModel) -> str:
     """All settings as a table in Markdown: name, value, what may stand there, what it means."""
     lines = ["| setting | default | may be | meaning |", "|---|---|---|---|"]
 
-    for keys, entry in entries(type(settings)).items():
+    for entry in entries(type(settings)).values():
         if entry.is_section:
             continue
 
-        value = _value(settings, keys)
-        text = MASK if entry.is_secret else as_yaml(value)
-        shown = f"{len(value)} of them" if isinstance(value, Mapping) else f"`{text}`"
+        shown = _default(settings, entry)
         lines.append(f"| `{entry.name}` | {shown} | {entry.wanted} | {entry.meaning} |")
 
     return "\n".join(lines)
+
+
+def _default(settings: BaseModel, entry: Entry) -> str:
+    """What the table shows as the default of a setting."""
+    if ANY in entry.keys:
+        return ""
+
+    if entry.is_secret:
+        return f"`{MASK}`"
+
+    value = _value(settings, entry.keys)
+
+    if isinstance(value, Mapping | tuple) and value:
+        return f"{len(value)} of them"
+
+    return f"`{'{}' if isinstance(value, Mapping) else as_yaml(value)}`"

@@ -11,12 +11,10 @@ from pydantic_core import ErrorDetails
 
 from atonce.config.errors import SettingsError
 from atonce.config.plain_yaml import Keys, Origin, Value, scalar
-from atonce.config.reference import Entry, entries
+from atonce.config.reference import Entry, entries, pattern
 
 LONGEST_QUOTE = 40
 """Characters of a wrong value that are shown."""
-OWN_ERRORS = frozenset({"empty", "control", "engine"})
-"""Errors whose sentence the schema writes itself."""
 _LAYERS = ("default", "tuned", "file", "command line")
 
 
@@ -93,10 +91,10 @@ def _complaint(
         what = _unknown(keys, known)
     elif error["type"] == "missing":
         what = "is missing"
-    elif error["type"] in OWN_ERRORS:
+    elif error["type"] == "unfit":
         what = error["msg"]
     else:
-        what = _wrong(error, known.get(keys))
+        what = _wrong(error, known.get(pattern(keys, known)))
 
     return Complaint(keys, what, _origin(keys, origins))
 
@@ -130,7 +128,12 @@ def _order(error: ErrorDetails, section: Keys, origins: Mapping[Keys, Origin]) -
 def _unknown(keys: Keys, known: Mapping[Keys, Entry]) -> str:
     """There is no such setting; the nearest one is."""
     section = keys[:-1]
-    beside = {entry.keys[-1]: entry.name for entry in known.values() if entry.keys[:-1] == section}
+    kind = pattern(section, known)
+    beside = {
+        entry.keys[-1]: ".".join((*section, entry.keys[-1]))
+        for entry in known.values()
+        if entry.keys[:-1] == kind
+    }
     near = get_close_matches(keys[-1], beside, n=1) or get_close_matches(
         keys[-1].lower(), beside, n=1
     )

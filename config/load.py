@@ -1,7 +1,8 @@
 """YAML → settings: default.yaml ← tuned.yaml ← a file ← single values from the command line.
 
-Later layers win, key by key; only `agent.facts` in a file replaces all facts. Whatever is wrong is
-said in one sentence with file, line, key and the nearest right key; all of it at once.
+Later layers win, key by key; only `agent.facts` and `agent.live_facts` in a file replace all of
+them. Whatever is wrong is said in one sentence with file, line, key and the nearest right key; all
+of it at once.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from atonce.config.schema import Settings
 DEFAULT_FILE = Path(__file__).with_name("default.yaml")
 VARIABLE = "ATONCE_CONFIG"
 """Environment variable that names the user's settings file."""
-REPLACED: frozenset[Keys] = frozenset({("agent", "facts")})
+LIVE_FACTS: Keys = ("agent", "live_facts")
+REPLACED: frozenset[Keys] = frozenset({("agent", "facts"), LIVE_FACTS})
 """Sections that a file gives as a whole: an agent must not know facts of another place."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -174,6 +176,12 @@ def _override_layer(overrides: Sequence[str]) -> Layer:
 
         if is_broken(override):
             raise SettingsError(f"command line: {override!r} {HALF_CHARACTER}")
+
+        if keys[: len(LIVE_FACTS)] == LIVE_FACTS:
+            raise SettingsError(
+                f"command line: {override!r} is refused: live facts run programs, so they stand in"
+                " a settings file only"
+            )
 
         section = layer.tree
 

@@ -15,6 +15,9 @@ from pydantic import BaseModel
 from atonce.config.plain_yaml import Keys
 from atonce.config.schema import Settings
 
+ANY = "NAME"
+"""Stands, in the keys of an entry, for a name that the user chooses; settings have small names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -46,9 +49,20 @@ def entries(model: type[BaseModel] = Settings) -> Mapping[Keys, Entry]:
     return {entry.keys: entry for entry in _section(schema, schema, ())}
 
 
+def pattern(keys: Keys, known: Mapping[Keys, Entry]) -> Keys:
+    """The keys as the entries have them: names that the user chose become ANY."""
+    found: Keys = ()
+
+    for key in keys:
+        is_own = found in known and known[found].is_open
+        found = (*found, ANY if is_own else key)
+
+    return found
+
+
 def _section(schema: Mapping[str, Any], root: Mapping[str, Any], keys: Keys) -> Iterator[Entry]:
     for name, node in schema["properties"].items():
-        target = root["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+        target = _target(node, root)
         is_section = "properties" in target
         yield Entry(
             keys=(*keys, name),
@@ -61,6 +75,17 @@ def _section(schema: Mapping[str, Any], root: Mapping[str, Any], keys: Keys) -> 
 
         if is_section:
             yield from _section(target, root, (*keys, name))
+        elif isinstance(inner := node.get("additionalProperties"), dict) and "$ref" in inner:
+            yield from _section(_target(inner, root), root, (*keys, name, ANY))
+
+
+def _target(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a node refers to, or the node itself."""
+    if "$ref" not in node:
+        return node
+
+    target: Mapping[str, Any] = root["$defs"][node["$ref"].rpartition("/")[2]]
+    return target
 
 
 def _wanted(node: Mapping[str, Any]) -> str:

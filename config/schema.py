@@ -1,27 +1,19 @@
 """Every setting there is: its type, its range, and what it means, with its unit.
 
 Rule 1. No defaults here: they stand in default.yaml alone, where a user reads them.
+        (Only an entry under a name of the user's own has its defaults in agent_settings.py.)
 Rule 2. Strict: a text is a text and a number a number; unknown names are refused.
 Rule 3. Frozen: settings do not change while an agent runs.
 """
 
-import unicodedata
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from atonce.config import registry
+from atonce.config.agent_settings import AgentSettings
+from atonce.config.section import Line, Section, Threads, engine_name, in_order
+from atonce.config.service_settings import KioskSettings, MetricsSettings, ServeSettings
+from atonce.config.talk_settings import MicrophoneSettings, TurnSettings, WatchdogSettings
 
 LARGEST_CANVAS = 400
 """Positions that any engine can write at once; each engine may take fewer."""
@@ -29,82 +21,10 @@ MOST_STEPS = 64
 """More denoising steps than this never changed a reply."""
 
 
-def _one_line(text: str) -> str:
-    """One line of text that can be said: single spaces, never empty."""
-    line = " ".join(text.split())
-
-    if not line:
-        raise PydanticCustomError("empty", "is empty; write something, or leave the line out")
-
-    for character in line:
-        if unicodedata.category(character) == "Cc":
-            raise PydanticCustomError(
-                "control",
-                "holds the control character {code}, which nobody can say; remove it",
-                {"code": f"U+{ord(character):04X}"},
-            )
-
-    return line
-
-
-def _engine(kind: registry.Kind) -> tuple[AfterValidator, FieldInfo]:
-    """What holds for the name of an engine: the registry finds it."""
-
-    def known(name: str) -> str:
-        if registry.is_known(kind, name):
-            return name
-
-        raise PydanticCustomError("engine", "{reason}", {"reason": registry.unknown(kind, name)})
-
-    return AfterValidator(known), Field(json_schema_extra={"wanted": registry.wanted(kind)})
-
-
-Line = Annotated[str, AfterValidator(_one_line)]
-Facts = Annotated[
-    Mapping[str, Line],
-    AfterValidator(MappingProxyType),
-    PlainSerializer(dict),
-    Field(json_schema_extra={"wanted": "names with a sentence each"}),
-]
-Threads = Annotated[int, Field(ge=0, le=256)]
-
-
-class Section(BaseModel):
-    """What all groups of settings have in common."""
-
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True
-    )
-
-
-class Sentences(Section):
-    """What the agent says by itself, word for word."""
-
-    unknown: Line
-    """Said when the facts do not answer the question, or no reply passed the check."""
-
-
-class AgentSettings(Section):
-    """Who the agent is and what it knows."""
-
-    role: Line
-    """Who it is; completes "You are …"."""
-    facts: Facts
-    """What it knows: a short name and one or two spoken sentences for each.
-    A file that gives facts replaces all of them."""
-    check: bool
-    """Whether every reply is checked against the facts before it is spoken."""
-    reply_s: Annotated[float, Field(ge=0, le=60)]
-    """How long a reply is to last when it is spoken, in seconds, by leaving sentences out; 0: as
-    long as its answer takes."""
-    sentences: Sentences
-    """What the agent says by itself, word for word."""
-
-
 class VoiceDetectorSettings(Section):
     """Tells a voice from other sound."""
 
-    engine: Annotated[str, *_engine("voice_detector")]
+    engine: Annotated[str, *engine_name("voice_detector")]
     """Which voice detector: silero, or a class of your own."""
 
 
@@ -124,28 +44,22 @@ class EndpointSettings(Section):
 
     @model_validator(mode="after")
     def _silences_are_in_order(self) -> Self:
-        for short, long in (("complete_ms", "unsure_ms"), ("unsure_ms", "incomplete_ms")):
-            if getattr(self, short) > getattr(self, long):
-                raise PydanticCustomError(
-                    "order",
-                    "endpoint.{short} must not be above endpoint.{long}",
-                    {"short": short, "long": long},
-                )
-
+        in_order(self, "complete_ms", "unsure_ms")
+        in_order(self, "unsure_ms", "incomplete_ms")
         return self
 
 
 class EchoSettings(Section):
     """Takes the agent's own voice out of what its microphone hears."""
 
-    engine: Annotated[str, *_engine("echo")]
+    engine: Annotated[str, *engine_name("echo")]
     """Which echo canceller: webrtc, off (for headphones), or a class of your own."""
 
 
 class TranscriberSettings(Section):
     """Writes down what was said."""
 
-    engine: Annotated[str, *_engine("transcriber")]
+    engine: Annotated[str, *engine_name("transcriber")]
     """Which transcriber: whisper, or a class of your own."""
     model: Line
     """A model name that the engine knows, or a folder with one."""
@@ -166,7 +80,7 @@ class TranscriberSettings(Section):
 class SynthesizerSettings(Section):
     """Speaks the reply."""
 
-    engine: Annotated[str, *_engine("synthesizer")]
+    engine: Annotated[str, *engine_name("synthesizer")]
     """Which synthesizer: piper (heard while it is computed), piper-whole (whole sentences), hibari
     (small and fast, for slow machines), or a class of your own."""
     voice: Line
@@ -177,7 +91,7 @@ class SynthesizerSettings(Section):
 class LlmSettings(Section):
     """Writes the reply: all of it at once, in a few denoising steps."""
 
-    engine: Annotated[str, *_engine("llm")]
+    engine: Annotated[str, *engine_name("llm")]
     """Which writer: embedded; reader or twin, its rivals, which write word by word; or a class of
     your own."""
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
@@ -215,27 +129,10 @@ class LlmSettings(Section):
 
     @model_validator(mode="after")
     def _steps_are_in_order(self) -> Self:
-        for low, high in (
-            ("min_steps", "max_steps"),
-            ("min_steps", "steps"),
-            ("steps", "max_steps"),
-        ):
-            if getattr(self, low) > getattr(self, high):
-                raise PydanticCustomError(
-                    "order",
-                    "llm.{low} must not be above llm.{high}",
-                    {"low": low, "high": high},
-                )
-
+        in_order(self, "min_steps", "max_steps")
+        in_order(self, "min_steps", "steps")
+        in_order(self, "steps", "max_steps")
         return self
-
-
-class WatchdogSettings(Section):
-    """Holds replies to a time."""
-
-    first_audio_ms: Annotated[int, Field(ge=100, le=60_000)]
-    """Time (ms) from the last word of a question to the first sound of its reply that replies are
-    held to; `atonce tune` measures what this machine reaches."""
 
 
 class Settings(Section):
@@ -247,6 +144,10 @@ class Settings(Section):
     """Tells a voice from other sound."""
     endpoint: EndpointSettings
     """Decides that a person has stopped speaking: after a silence, by what was said so far."""
+    turn: TurnSettings
+    """Whose turn it is: interruptions, silences, and what is remembered."""
+    microphone: MicrophoneSettings
+    """The microphone and the loudspeaker of `atonce talk` and `atonce kiosk`."""
     echo: EchoSettings
     """Takes the agent's own voice out of what its microphone hears."""
     transcriber: TranscriberSettings
@@ -257,3 +158,11 @@ class Settings(Section):
     """Writes the reply: all of it at once, in a few denoising steps."""
     watchdog: WatchdogSettings
     """Holds replies to a time."""
+    metrics: MetricsSettings
+    """What can be watched from outside; all of it is off by default."""
+    serve: ServeSettings
+    """The browser's server (`atonce serve`). Its token is no setting: --token, or the environment
+    variable ATONCE_TOKEN."""
+    kiosk: KioskSettings
+    """The kiosk's messages over MQTT (`atonce kiosk`). The broker's password is no setting: it
+    comes from the environment variable ATONCE_MQTT_PASSWORD."""

@@ -13,7 +13,7 @@ from atonce.config.complaints import quoted
 from atonce.config.errors import SettingsError
 from atonce.config.load import Loaded, defaults, load, user_file, validated
 from atonce.config.plain_yaml import Origin, parse
-from atonce.config.schema import Section
+from atonce.config.section import Section
 
 
 @pytest.fixture(autouse=True)
