@@ -1,0 +1,61 @@
+"""When sound was heard, from the times that callbacks tell: smooth, and true about what is missing.
+
+A callback can come late, never early: of some callbacks the earliest tells the truth. Where even
+the earliest of the last ones is late, sound was lost, and silence of that length takes its place.
+Pure: it is told the time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+GAP_S = 0.06
+"""Less than that is not missed: three blocks, twice the jitter that was measured."""
+WINDOW = 10
+"""Callbacks that are looked at together, 0.2 s."""
+
+
+class SoundClock:
+    """The end of what was heard, on the session's clock."""
+
+    def __init__(self) -> None:
+        self._total_s = 0.0
+        self._offsets_s: deque[float] = deque(maxlen=WINDOW)
+        self._base_s: float | None = None
+
+    @property
+    def end_s(self) -> float | None:
+        """When the last sound was heard; None before the first."""
+        return None if self._base_s is None else self._total_s + self._base_s
+
+    def restart(self) -> None:
+        """The sound that comes now is of another line: what its first callback tells holds."""
+        self._offsets_s.clear()
+
+    def receive(self, seconds: float, at_s: float) -> float:
+        """So much sound, with its last sample at that time: seconds that are missing before it."""
+        self._total_s += seconds
+        offset_s = at_s - self._total_s
+
+        if self._base_s is None:
+            self._base_s = offset_s
+
+        is_first = not self._offsets_s
+        self._offsets_s.append(offset_s)
+        earliest_s = min(self._offsets_s)
+        gap_s = earliest_s - self._base_s
+
+        if gap_s > GAP_S and (is_first or len(self._offsets_s) == WINDOW):
+            self._total_s += gap_s
+            self._offsets_s = deque((each - gap_s for each in self._offsets_s), WINDOW)
+            return gap_s
+
+        if gap_s < 0 or len(self._offsets_s) == WINDOW:
+            self._base_s = earliest_s
+
+        return 0.0
+
+    def skip(self, seconds: float) -> None:
+        """Silence was given in the place of so much sound."""
+        self._total_s += seconds
+        self._offsets_s.clear()
