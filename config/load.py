@@ -52,19 +52,27 @@ class Loaded:
 
 
 def load(
-    config: Path | None = None, overrides: Sequence[str] = (), *, with_tuned: bool = True
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    with_tuned: bool = True,
+    over: Layer | None = None,
 ) -> Loaded:
     """All settings in force. config: a file, else the user's own if there is one; overrides: as
-    behind --set, "llm.steps=8"; with_tuned: what `atonce tune` found, too."""
+    behind --set, "llm.steps=8"; with_tuned: what `atonce tune` found, too; over: settings that
+    stand in another file, such as a talk's script, above those of the file."""
     file = config or user_file()
-    layers = [_file_layer(file)] if file else []
+    layers = [*([_file_layer(file)] if file else []), *([over] if over else [])]
     found = _tuned_layers([*layers, _override_layer(overrides)]) if with_tuned else []
     return _loaded([*found, *layers], overrides)
 
 
-def defaults(overrides: Sequence[str] = ()) -> Loaded:
-    """The settings of somebody who has no file."""
-    return _loaded([], overrides)
+def defaults(
+    overrides: Sequence[str] = (), *, config: Path | None = None, over: Layer | None = None
+) -> Loaded:
+    """The settings of somebody who has no file, or only this one; over: as in `load`."""
+    layers = [*([_file_layer(config)] if config else []), *([over] if over else [])]
+    return _loaded(layers, overrides)
 
 
 def tuned_file() -> Path:
@@ -130,6 +138,20 @@ def validated(model: type[_Model], layer: Layer, problems: Sequence[Complaint] =
         raise refusal(problems)
 
     return settings
+
+
+def complaints_about(model: type[_Model], layer: Layer, *, under: Keys = ()) -> list[Complaint]:
+    """What is wrong with a part of a file; under: where in the file it stands. The part's own
+    place, if it is known, is the origin of ()."""
+    try:
+        model.model_validate_json(json.dumps(layer.tree))
+    except ValidationError as error:
+        return [
+            Complaint((*under, *one.keys), one.what, one.origin or layer.origins.get(()))
+            for one in about(error.errors(include_url=False), layer.origins, model)
+        ]
+
+    return []
 
 
 def _file_layer(path: Path, layer: Literal["tuned", "file"] = "file") -> Layer:
