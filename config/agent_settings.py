@@ -4,12 +4,12 @@ An entry of emergencies or live_facts is the user's own, so default.yaml cannot 
 it; what may be left out has its default here.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from atonce.config import registry
 from atonce.config.section import (
     Facts,
     Line,
@@ -23,11 +23,10 @@ from atonce.config.section import (
 
 VALUE = "{value}"
 """Stands in a live fact's sentence for what was found out."""
-_PLACE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 def _place(text: str) -> str:
-    if not text or _PLACE.fullmatch(text):
+    if not text or registry.is_place(text):
         return text
 
     raise unfit("a function as module:function is wanted here, such as my_place:waiting_minutes")

@@ -15,6 +15,25 @@ from atonce.config.section import Line, Section, Threads, engine_name, in_order
 from atonce.config.service_settings import KioskSettings, MetricsSettings, ServeSettings
 from atonce.config.talk_settings import MicrophoneSettings, TurnSettings, WatchdogSettings
 
+__all__ = [
+    "LARGEST_CANVAS",
+    "MOST_STEPS",
+    "AgentSettings",
+    "EchoSettings",
+    "EndpointSettings",
+    "KioskSettings",
+    "LlmSettings",
+    "MetricsSettings",
+    "MicrophoneSettings",
+    "ServeSettings",
+    "Settings",
+    "SynthesizerSettings",
+    "TranscriberSettings",
+    "TurnSettings",
+    "VoiceDetectorSettings",
+    "WatchdogSettings",
+]
+
 LARGEST_CANVAS = 400
 """Positions that any engine can write at once; each engine may take fewer."""
 MOST_STEPS = 64
