@@ -16,11 +16,13 @@ from atonce.agent.events import (
     ChunkSpoken,
     DraftMade,
     Event,
+    PlanMade,
     PromptRead,
     QuestionHeard,
     ReplyChecked,
 )
 from atonce.agent.timeline import Timeline
+from atonce.agent.watchdog import Watchdog, WatchdogRules
 from atonce.config.errors import AtonceError, AudioError
 from atonce.config.load import load
 
@@ -57,6 +59,10 @@ class Outcome:
     """When what happened."""
     setup_ms: dict[str, int]
     """From the start of the command: audio_read (0 for text), models_loaded."""
+    plan: PlanMade | None = None
+    """How the watchdog wanted the reply written; None: it is off."""
+    budget_s: float | None = None
+    """Time to the first sound that the reply was held to; None: none."""
 
 
 def run(
@@ -102,9 +108,12 @@ async def _ask(question: Question, settings: Settings, out: Path, screen: Screen
     loaded = await engines.load(settings, hears=hears)
     setup_ms["models_loaded"] = round(1000 * (_clock() - started_s))
 
+    watchdog = watchdog_for(settings)
     timeline = Timeline(_clock())
-    emit = _recorder(timeline, screen)
-    answer = await pipeline.answer(asked, settings, loaded, emit=emit, clock=_clock)
+    record = _Record(timeline, screen)
+    answer = await pipeline.answer(
+        asked, settings, loaded, emit=record, clock=_clock, watchdog=watchdog
+    )
     timeline.mark("done", at_s=_clock())
 
     if answer.reply is not None and answer.audio is None:
@@ -120,30 +129,46 @@ async def _ask(question: Question, settings: Settings, out: Path, screen: Screen
         )
 
     audio_file.write(answer.audio, out)
-    return Outcome(answer.heard, answer.reply, answer.audio, timeline, setup_ms)
+    budget_s = watchdog.rules.first_audio_s if watchdog else None
+    return Outcome(
+        answer.heard, answer.reply, answer.audio, timeline, setup_ms, record.plan, budget_s
+    )
 
 
-def _recorder(timeline: Timeline, screen: Screen) -> Callable[[Event], None]:
+class _Record:
     """One place where events become marks and something to see."""
 
-    def record(event: Event) -> None:
+    def __init__(self, timeline: Timeline, screen: Screen) -> None:
+        self._timeline, self._screen = timeline, screen
+        self.plan: PlanMade | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Something happened."""
+        timeline = self._timeline
         match event:
             case QuestionHeard():
                 timeline.mark("transcript_final", at_s=event.at_s)
+            case PlanMade():
+                self.plan = event
             case PromptRead():
                 timeline.mark("prompt_read", at_s=event.at_s)
             case DraftMade():
                 timeline.draft(at_s=event.at_s)
             case ReplyChecked(final=True):
                 timeline.mark("reply_checked", at_s=event.at_s)
-            case ChunkSpoken() if "first_audio" not in timeline.marks_s:
-                timeline.mark("first_audio", at_s=event.at_s)
+            case ChunkSpoken() if "first_chunk" not in timeline.marks_s:
+                timeline.mark("first_chunk", at_s=event.at_s)
+                timeline.mark("first_audio", at_s=event.at_s)  # nobody plays it: it could be heard
             case _:
                 pass
 
-        screen.show(event)
+        self._screen.show(event)
 
-    return record
+
+def watchdog_for(settings: Settings) -> Watchdog | None:
+    """The watchdog of one question that is handed over; None: the settings want none."""
+    rules = WatchdogRules.from_settings(settings, is_handed_over=True)
+    return Watchdog(rules) if settings.watchdog.enabled else None
 
 
 def _summary(outcome: Outcome, settings: Settings) -> dict[str, object]:
@@ -153,10 +178,11 @@ def _summary(outcome: Outcome, settings: Settings) -> dict[str, object]:
         "reply": reply.text,
         "source": reply.source,
         "steps": reply.steps,
-        "canvas": settings.llm.canvas,
+        "canvas": outcome.plan.plan.canvas if outcome.plan else settings.llm.canvas,
         "engine": settings.llm.engine,
         "repaired": reply.repaired,
         "forced": reply.forced,
+        "plan": outcome.plan.reason if outcome.plan else None,
         "marks_ms": outcome.timeline.milliseconds(),
         "setup_ms": outcome.setup_ms,
         "audio_s": round(outcome.audio.seconds, 2),

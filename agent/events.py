@@ -333,7 +333,9 @@ class PlaybackEnded:
     """What was begun in the playback under this name."""
 
 
-Event = QuestionHeard | PromptRead | DraftMade | ReplyChecked | ChunkSpoken | NothingToSay
+Event = (
+    QuestionHeard | PlanMade | PromptRead | DraftMade | ReplyChecked | ChunkSpoken | NothingToSay
+)
 """What happens while one reply is made."""
 SessionEvent = (
     Event
@@ -344,7 +346,6 @@ SessionEvent = (
     | WordsHeard
     | LevelMeasured
     | ReplyStarted
-    | PlanMade
     | ReplySettled
     | ReplyWaits
     | ReplyWithdrawn

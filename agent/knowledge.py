@@ -78,6 +78,12 @@ def _shortened(question: str) -> str:
     return " ".join(words[-MAX_QUESTION_WORDS:])
 
 
+def tokens_about(prompt: Prompt) -> int:
+    """About how many tokens a prompt has, before any engine has read it: four letters each."""
+    past = [text for turn in prompt.history for text in (turn.question, turn.reply)]
+    return sum(len(text) for text in (prompt.role, *prompt.facts, *past, prompt.question)) // 4
+
+
 def best_fact(prompt: Prompt, found: Found | None = None) -> Match | None:
     """The fact that answers the question, if one clearly does.
 

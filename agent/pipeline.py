@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from atonce.agent.engines import Engines
-from atonce.agent.events import ChunkSpoken, Event, NothingToSay, QuestionHeard
-from atonce.agent.knowledge import build_prompt
+from atonce.agent.events import ChunkSpoken, Event, NothingToSay, PlanMade, QuestionHeard
+from atonce.agent.knowledge import build_prompt, tokens_about
 from atonce.agent.reply import Reply, ReplyRules, ReplyWriter, plan_of
+from atonce.agent.watchdog import Watchdog
 from atonce.config.errors import EngineError
 from atonce.config.schema import Settings
 from atonce.llm.protocols import Exchange
@@ -45,8 +46,13 @@ async def answer(
     history: Sequence[Exchange] = (),
     emit: Callable[[Event], None] = ignore,
     clock: Callable[[], float] = time.monotonic,
+    watchdog: Watchdog | None = None,
 ) -> Answer:
-    """Answer one question, in words or as sound; everything on the way is emitted."""
+    """Answer one question, in words or as sound; everything on the way is emitted.
+
+    watchdog: who holds the reply to a time; None: nobody.
+    """
+    began_s = clock()
     heard = question if isinstance(question, str) else await _hear(question, engines)
 
     if not heard.strip():
@@ -56,7 +62,13 @@ async def answer(
     prompt = build_prompt(settings.agent.role, settings.agent.facts, heard, history)
     rules = rules_of(settings)
     writer = ReplyWriter(engines.writer, engines.writing, rules, clock=clock, twin=engines.twin)
-    reply = await writer.write(prompt, emit)
+    plan = None
+    if watchdog is not None:
+        decision = watchdog.plan(clock(), spoken_end_s=began_s, prompt=tokens_about(prompt))
+        plan = decision.plan
+        emit(PlanMade(clock(), plan, decision.reason))
+
+    reply = await writer.write(prompt, emit, plan=plan)
     said = [chunk.text for chunk in chunks(speak(reply.text))]
     pieces = []
 

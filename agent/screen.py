@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from atonce.agent.events import DraftMade, Event, QuestionHeard, ReplyChecked
+from atonce.agent.events import DraftMade, Event, PlanMade, QuestionHeard, ReplyChecked
+from atonce.agent.waterfall import waterfall
 
 if TYPE_CHECKING:
     from atonce.agent.ask import Outcome
@@ -29,7 +29,6 @@ SOURCES = {
     "fact": "the best-matching fact, read out: no draft passed the check",
     "unknown": "the honest sentence: neither a draft nor a fact would do",
 }
-BAR_WIDTH = 40
 
 
 class Screen:
@@ -40,7 +39,7 @@ class Screen:
         self._console = Console(stderr=True, highlight=False)
         self._is_live = self._console.is_terminal and sys.stdout.isatty() and not is_silent
         self._live: Live | None = None
-        self._heard = ""
+        self._heard = self._plan = ""
 
     def __enter__(self) -> Screen:
         return self
@@ -65,6 +64,8 @@ class Screen:
         match event:
             case QuestionHeard():
                 self._heard = event.text
+            case PlanMade():
+                self._plan = event.reason
             case DraftMade():
                 self._draw(draft_line(event))
             case ReplyChecked() if not event.verdict.passes:
@@ -94,7 +95,7 @@ class Screen:
             Text.assemble(("sound  ", "dim"), f"{out} ({outcome.audio.seconds:.1f} s)"),
             soft_wrap=True,
         )
-        console.print(waterfall(outcome))
+        console.print(waterfall(outcome.timeline.marks_s, budget_s=outcome.budget_s))
 
     def _draw(self, line: Text) -> None:
         if self._live is None:
@@ -102,7 +103,8 @@ class Screen:
             self._live.start()
 
         heard = Text.assemble(("heard  ", "dim"), self._heard)
-        self._live.update(Group(heard, line), refresh=True)
+        plan = [Text.assemble(("plan   ", "dim"), self._plan)] if self._plan else []
+        self._live.update(Group(heard, *plan, line), refresh=True)
 
     def _stop(self) -> None:
         if self._live is not None:
@@ -128,37 +130,3 @@ def _style(cell: Cell) -> str:
         return "dim cyan"
 
     return "bold" if cell.confidence > 0.9 else "default" if cell.confidence > 0.5 else "yellow"
-
-
-def waterfall(outcome: Outcome) -> Table:
-    """The timeline as bars: what took how long, from the question to the end."""
-    rows: list[tuple[str, float, float]] = []
-    before = 0.0
-
-    for name, at in _moments(outcome):
-        rows.append((name, before, at))
-        before = at
-
-    whole = max(before, 1e-9)
-    table = Table(box=None, show_header=True, header_style="dim", padding=(0, 1))
-    table.add_column("mark")
-    table.add_column("ms", justify="right")
-    table.add_column("took", justify="right")
-    table.add_column("")
-
-    for name, start, end in rows:
-        left = round(BAR_WIDTH * start / whole)
-        bar = " " * left + "█" * max(1, round(BAR_WIDTH * (end - start) / whole))
-        table.add_row(name, f"{1000 * end:.0f}", f"{1000 * (end - start):.0f}", Text(bar, "cyan"))
-
-    return table
-
-
-def _moments(outcome: Outcome) -> list[tuple[str, float]]:
-    """Marks and denoising steps in the order of time, seconds since zero."""
-    timeline = outcome.timeline
-    moments: list[tuple[str, float]] = [
-        (name, at) for name, at in timeline.marks_s.items() if name != "first_draft"
-    ]
-    moments += [(f"step {n}", at) for n, at in enumerate(timeline.drafts_s, 1)]
-    return sorted(moments, key=lambda moment: moment[1])

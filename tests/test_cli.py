@@ -57,14 +57,18 @@ def test_a_typed_question_is_answered_in_one_line_of_json(
     assert answer["heard"] == "How much is an adult ticket?"
     assert "$14" in answer["reply"]
     assert (answer["source"], answer["engine"], answer["forced"]) == ("denoiser", "fake", False)
+    drafts = [name for name in answer["marks_ms"] if name.startswith("draft_")]
+    assert drafts[0] == "draft_1"
     assert list(answer["marks_ms"]) == [
         "transcript_final",
         "prompt_read",
-        "first_draft",
+        *drafts,
         "reply_checked",
+        "first_chunk",
         "first_audio",
         "done",
     ]
+    assert answer["plan"].startswith("K 4: step ")
     assert answer["audio_s"] > 0
     assert soundfile.info("reply.wav").duration == pytest.approx(answer["audio_s"], abs=0.01)
 
@@ -73,7 +77,14 @@ def test_the_result_is_printed_with_a_timeline(capsys: pytest.CaptureFixture[str
     assert main(["ask", "--text", "How much is an adult ticket?", "--out", "a.wav", *FAKES]) == 0
     out = capsys.readouterr().out
 
-    for part in ("heard  How much", "reply  ", "source denoiser", "a.wav", "step 1", "first_audio"):
+    for part in (
+        "heard  How much",
+        "reply  ",
+        "source denoiser",
+        "a.wav",
+        "draft_1",
+        "first_audio",
+    ):
         assert part in out
 
 

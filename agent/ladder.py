@@ -1,0 +1,82 @@
+"""What a reply may cost, from all that is wanted to the least that can be said: rungs. Pure.
+
+Rule 1. The order is fixed: early drafts, the end-of-turn model, partial transcripts, K, canvas, the
+        whole reply before its first sound, an immediate answer, the writer itself.
+Rule 2. Every rung holds all that the rungs above it have given up, but for the canvas: a reply that
+        is spoken from its first clause on needs room for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from atonce.llm.pace import NARROWER
+
+
+class Given(IntEnum):
+    """What was given up last; what comes before it is given up as well."""
+
+    NOTHING = 0
+    """All is as the settings want it."""
+    EARLY_DRAFTS = 1
+    """No reply to what was said so far."""
+    END_OF_TURN_MODEL = 2
+    """Silence and words alone tell the endpoint."""
+    PARTIALS = 3
+    """No transcripts while the person speaks."""
+    STEPS = 4
+    """Fewer denoising steps."""
+    CANVAS = 5
+    """A shorter reply."""
+    WHOLE_REPLY = 6
+    """The first clause is spoken while the rest is written."""
+    PROMPTNESS = 7
+    """A sentence of the settings is said meanwhile; the reply comes late."""
+    WRITER = 8
+    """Whoever needs no steps: the fact that clearly matches, read out; where none does, it is
+    written late."""
+
+
+# Each of these works while a reply is written, and takes turns with it: so much more of the time
+# that is left must be free for it to be kept.
+RIVALS = {Given.NOTHING: 1.25, Given.EARLY_DRAFTS: 1.15, Given.END_OF_TURN_MODEL: 1.05}
+CLAUSE_STEPS = 1
+"""Steps after which the first clause stands, where replies grow from the left."""
+CLAUSE_CANVAS = 0.6
+"""Of the canvas: room for a clause and the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to write a reply."""
+
+    given: Given
+    """What was given up for it."""
+    steps: int
+    """K."""
+    canvas: int
+    """Positions."""
+    before_sound: int
+    """Steps before the first sound: all, but where the first clause goes ahead."""
+
+    @property
+    def rivalry(self) -> float:
+        """How many times the bare cost must be free."""
+        return RIVALS.get(self.given, 1.0)
+
+
+def ladder(*, steps: int, min_steps: int, canvas: int, shortest: int) -> tuple[Rung, ...]:
+    """All rungs, from the top. min_steps above steps is taken for steps."""
+    least = max(1, min(min_steps, steps))
+    narrow = min(canvas, shortest)
+    top = Rung(Given.NOTHING, steps, canvas, steps)
+    rungs = [replace(top, given=given) for given in Given if given < Given.STEPS]
+    rungs += [Rung(Given.STEPS, k, canvas, k) for k in range(steps - 1, least - 1, -1)]
+    sizes = [*range(canvas - NARROWER, narrow, -NARROWER), *([narrow] if narrow < canvas else [])]
+    rungs += [Rung(Given.CANVAS, least, size, least) for size in sizes]
+    clause = Rung(
+        Given.WHOLE_REPLY, least, max(narrow, int(CLAUSE_CANVAS * canvas)), min(CLAUSE_STEPS, least)
+    )
+    last = replace(clause, given=Given.WRITER, before_sound=0)
+    return (*rungs, clause, replace(clause, given=Given.PROMPTNESS), last)
