@@ -81,7 +81,7 @@ class Line:
         whole = self.seconds(positions, prompt)
 
         def moved(part: float, times: float) -> float:
-            return part * ratio ** (LEARNING * part * times / whole)
+            return part * math.pow(ratio, LEARNING * part * times / whole)
 
         return Line(
             moved(self.step_s, 1), moved(self.position_s, positions), moved(self.prompt_s, prompt)
