@@ -2,7 +2,8 @@
 
 Rule 1. Frame n is due at start + n × 20 ms. A late frame does not move those behind it.
 Rule 2. A frame that waits for nothing is silence: the stream never pauses.
-Rule 3. After a stall nothing is made up for: frames whose time has passed are not sent, and are
+Rule 3. A frame that is late by no more than a browser holds ready still goes out. After a longer
+        stall nothing is made up for: the frames whose time has passed are not sent, and are
         counted. What waits in the playback goes on with the next frame, so no word is lost.
 Rule 4. The time stamp of frame n is n × 960. A dropped frame leaves its place empty, so the
         browser plays what follows at its time, and does not wait longer from then on.
@@ -25,6 +26,7 @@ from atonce.speech.protocols import Samples
 RATE_HZ: Final = 48_000  # what Opus carries
 FRAME_S: Final = 0.02
 FRAME_SAMPLES: Final = round(RATE_HZ * FRAME_S)
+TOLERATED_FRAMES: Final = 2  # 40 ms; browsers hold 40 to 80 ms ready (their jitter buffer)
 _FULL_SCALE: Final = 32767
 
 
@@ -50,9 +52,8 @@ class Schedule:
         if self._start_s is None:
             self._start_s = now_s
 
-        # A frame less than 20 ms late still goes out: the one behind it is not due yet.
         missed = int((now_s - self._start_s) / FRAME_S + 1e-6) - self._next
-        if missed > 0:
+        if missed > TOLERATED_FRAMES:
             self.dropped += missed
             self._next += missed
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 
 from atonce.agent import events as e
+from atonce.agent.conversation import heard_text
 from atonce.agent.event_json import as_json
 from atonce.agent.turn_bars import TurnBars
 
@@ -48,6 +49,8 @@ class RealtimeEvents:
         self._reply = 0
         self._sentence = 0
         self._settled = ""  # what of this utterance was sent as final words
+        self._written: dict[int, str] = {}  # replies that are settled and not yet audible
+        self._sounding = ""  # what is said now, as written
         self._bars = TurnBars()
 
     def opened(self, opening: Opening) -> Message:
@@ -73,8 +76,9 @@ class RealtimeEvents:
         session = {"type": "realtime", "atonce": {"steps": steps}}
         return self._message("session.updated", session=session)
 
-    def spoken(self, characters: int) -> Message:
-        """So much of the written reply has sounded."""
+    def spoken(self, words: str) -> Message:
+        """These spoken words have sounded: told as a place in what was written."""
+        characters = len(heard_text(self._sounding, words))
         return self._message("atonce.spoken", response_id=self._response, characters=characters)
 
     def refusal(self, code: str, message: str, cause: str | None = None) -> Message:
@@ -164,6 +168,7 @@ class RealtimeEvents:
     def _settle(self, event: e.ReplySettled) -> list[Message]:
         self._reply = event.number or self._reply
         reply = event.reply
+        self._written[self._reply] = reply.text
         made = {"source": reply.source, "steps": reply.steps, "repaired": reply.repaired}
         return [
             self._about_reply("atonce.reply", text=reply.text, forced=reply.forced, **made),
@@ -174,6 +179,8 @@ class RealtimeEvents:
         match event:
             case e.FirstAudio():
                 self._reply = event.reply or self._reply
+                self._sounding = self._written.pop(self._reply, "")
+                self._written.clear()  # whatever was withdrawn
                 return [self._about_reply("output_audio_buffer.started")]
             case e.PlaybackPaused():
                 return [self._about_reply("atonce.paused")]
@@ -219,6 +226,7 @@ class RealtimeEvents:
     def _sentence_said(self, event: e.SentenceSaid) -> list[Message]:
         """A sentence of the agent's own is a reply that was there from the beginning."""
         self._sentence += 1
+        self._sounding = event.text
         said = f"resp_sentence_{self._sentence}"
         return [
             self._message("atonce.sentence", response_id=said, kind=event.kind, text=event.text),

@@ -11,7 +11,13 @@ from aiortc.mediastreams import MediaStreamError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atonce.agent.outgoing_track import FRAME_S, FRAME_SAMPLES, OutgoingTrack, Schedule
+from atonce.agent.outgoing_track import (
+    FRAME_S,
+    FRAME_SAMPLES,
+    TOLERATED_FRAMES,
+    OutgoingTrack,
+    Schedule,
+)
 from atonce.speech.protocols import Samples
 
 
@@ -78,11 +84,11 @@ def test_frame_n_is_sent_at_start_plus_n_times_20_ms() -> None:
 
 def test_a_timer_that_is_always_late_does_not_add_up() -> None:
     hand = Hand()
-    hand.oversleep_s = 0.004
+    hand.oversleep_s = 0.035  # a busy machine
 
     rows, track = sent(500, hand, Counting())
 
-    assert rows[-1][0] == pytest.approx(499 * FRAME_S + 0.004)
+    assert rows[-1][0] <= 499 * FRAME_S + 0.035 + 1e-6
     assert track.schedule.dropped == 0
 
 
@@ -99,6 +105,19 @@ def test_after_a_stall_no_frames_burst_out_and_the_missed_ones_are_counted() -> 
     assert track.schedule.dropped in (14, 15)
     assert sum(gaps < FRAME_S / 2) <= 1  # one frame may be late by less than its length
     assert rows[-1][0] == pytest.approx((29 + track.schedule.dropped) * FRAME_S)
+
+
+def test_a_short_delay_drops_nothing_because_the_browser_still_has_sound() -> None:
+    hand = Hand()
+
+    def stall(number: int) -> None:
+        if number == 10:
+            hand.now_s += 0.05
+
+    rows, track = sent(20, hand, Counting(), stall)
+
+    assert track.schedule.dropped == 0
+    assert rows[-1][0] == pytest.approx(19 * FRAME_S)
 
 
 def test_after_a_stall_the_time_stamps_are_those_of_the_schedule_and_no_sound_is_lost() -> None:
@@ -169,7 +188,7 @@ def test_whatever_the_delays_no_frame_is_early_and_every_slot_is_sent_or_counted
         number, due_s = schedule.next(now_s)
         numbers.append(number)
         now_s = max(now_s, due_s)
-        assert now_s - due_s < FRAME_S + 1e-6
+        assert now_s - due_s < (TOLERATED_FRAMES + 1) * FRAME_S + 1e-6
         now_s += delay_s
 
     assert numbers == sorted(set(numbers))

@@ -194,10 +194,21 @@ def test_a_page_learns_at_the_beginning_which_k_it_may_choose() -> None:
         "is_watched": True,
     }
     assert events.steps_chosen(None)["session"] == {"type": "realtime", "atonce": {"steps": None}}
-    assert events.spoken(5)["characters"] == 5
     refused = events.refusal("busy", "Somebody else talks.", "mine")["error"]
     assert isinstance(refused, dict)
     assert refused["event_id"] == "mine"
+
+
+def test_the_voice_s_place_is_told_in_characters_of_what_was_written() -> None:
+    events = RealtimeEvents(began_s=0.0)
+    events.translate(e.ReplyStarted(1.0, reply=2, question="When?"))
+    events.translate(e.ReplySettled(1.2, REPLY, number=2))
+    events.translate(e.FirstAudio(1.4, reply=2))
+
+    assert events.spoken("We open")["characters"] == len("We open")
+    assert events.spoken("We open at nine.")["characters"] == len(REPLY.text)
+    events.translate(e.SentenceSaid(2.0, "goodbye", "Goodbye!"))
+    assert events.spoken("Goodbye!")["characters"] == len("Goodbye!")
 
 
 # --- bars ---

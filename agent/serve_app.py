@@ -1,0 +1,188 @@
+"""The addresses of the browser's server, and what each answers.
+
+    GET  /                                the page; its files under /web
+    GET  /page.json                       what the page has to know before a talk
+    GET  /health, /ready                  for whoever watches the server
+    POST /v1/realtime/calls               an offer (application/sdp) → 201, Location, the answer
+    POST /v1/realtime/calls/ID/hangup     the end of that call
+
+Rule 1. A fault is answered with {"error": {"type", "code", "message"}}, as OpenAI's API has it.
+Rule 2. Every answer, faults included, carries the headers that keep a page to itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from atonce.agent.serve_access import HEADERS, Access, Denial
+from atonce.agent.serve_talk import BusyError, LoadingError, OneTalk
+from atonce.config.errors import UsageError
+
+WEB: Final = Path(__file__).parent / "web"
+MOST_BYTES: Final = 65_536  # of an offer; a browser's has some 2 000
+SDP: Final = "application/sdp"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the page has to know before a talk."""
+
+    stun: tuple[str, ...]
+    """Servers that tell a machine its outer address."""
+    ice_timeout_s: float
+    """When it says that no connection came about."""
+    needs_token: bool
+    """Whether it has to ask for the token."""
+
+
+def app(talks: OneTalk, access: Access, page: Page) -> Starlette:
+    """The application; `talks` answers the calls."""
+    routes = [
+        Route("/", _index),
+        Route("/page.json", _page(talks, page)),
+        Route("/health", _health),
+        Route("/ready", _ready(talks)),
+        Route("/v1/realtime/calls", _call(talks, access), methods=["POST"]),
+        Route("/v1/realtime/calls/{call}/hangup", _hang_up(talks, access), methods=["POST"]),
+        Mount("/web", StaticFiles(directory=WEB)),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(_Guard, access=access)],
+        exception_handlers={HTTPException: _unknown},
+    )
+
+
+class _Guard:
+    """Turns foreign hosts away, and puts the headers on every answer."""
+
+    def __init__(self, inner: ASGIApp, access: Access) -> None:
+        self._inner = inner
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+
+            await send(message)
+
+        denial = self._access.denial_of_host(Headers(scope=scope))
+        answer = self._inner if denial is None else _denied(denial)
+        await answer(scope, receive, guarded)
+
+
+async def _index(_: Request) -> Response:
+    return FileResponse(WEB / "index.html")
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _ready(talks: OneTalk) -> Callable[[Request], Response]:
+    def ready(_: Request) -> Response:
+        if talks.is_ready:
+            return JSONResponse({"status": "ready", "is_busy": talks.is_busy})
+
+        return JSONResponse({"status": "loading"}, status_code=503, headers={"Retry-After": "2"})
+
+    return ready
+
+
+def _page(talks: OneTalk, page: Page) -> Callable[[Request], Response]:
+    def told(_: Request) -> Response:
+        known = {"stun": list(page.stun), "ice_timeout_s": page.ice_timeout_s}
+        known |= {"needs_token": page.needs_token, "is_ready": talks.is_ready}
+        return JSONResponse(known)
+
+    return told
+
+
+def _call(talks: OneTalk, access: Access) -> Callable[[Request], object]:
+    async def call(request: Request) -> Response:
+        denial = access.denial_of_talk(request.headers) or _unfit(request)
+        offer = b"" if denial else await _body(request)
+        if denial is None and len(offer) > MOST_BYTES:
+            denial = Denial(413, "too_long", f"an offer has at most {MOST_BYTES} bytes")
+
+        if denial is not None:
+            return _denied(denial)
+
+        try:
+            call_id, answer = await talks.begin(offer.decode(errors="replace"))
+        except UsageError as fault:
+            return _denied(Denial(400, "invalid_offer", str(fault)))
+        except BusyError as fault:
+            return _denied(Denial(503, "busy", str(fault)))
+        except LoadingError as fault:
+            return _denied(Denial(503, "loading", str(fault)))
+
+        place = {"Location": f"/v1/realtime/calls/{call_id}"}
+        return Response(answer, status_code=201, headers=place, media_type=SDP)
+
+    return call
+
+
+def _hang_up(talks: OneTalk, access: Access) -> Callable[[Request], Response]:
+    def hang_up(request: Request) -> Response:
+        denial = access.denial_of_talk(request.headers)
+
+        if denial is None and not talks.hang_up(request.path_params["call"]):
+            denial = Denial(404, "no_such_call", "no call of this id is going on")
+
+        return Response(status_code=200) if denial is None else _denied(denial)
+
+    return hang_up
+
+
+def _unfit(request: Request) -> Denial | None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    if kind == SDP:
+        return None
+
+    return Denial(415, "wrong_type", f"an offer is sent as Content-Type: {SDP}, not {kind!r}")
+
+
+async def _body(request: Request) -> bytes:
+    """As much of the body as shows that it is too long."""
+    body = b""
+
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            break
+
+    return body
+
+
+def _denied(denial: Denial) -> Response:
+    kind = "server_error" if denial.status >= 500 else "invalid_request_error"
+    error = {"type": kind, "code": denial.code, "message": denial.message}
+    headers = {"Retry-After": "5"} if denial.status == 503 else {}
+    headers |= {"WWW-Authenticate": "Bearer"} if denial.status == 401 else {}
+    return JSONResponse({"error": error}, status_code=denial.status, headers=headers)
+
+
+async def _unknown(request: Request, fault: Exception) -> Response:
+    status = fault.status_code if isinstance(fault, HTTPException) else 500
+    message = f"{request.method} {request.url.path}: there is nothing here for that"
+    return _denied(Denial(status, "not_found", message))

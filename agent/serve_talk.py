@@ -1,0 +1,142 @@
+"""The one place in front of the agent: who has it, who is told "busy", and how it becomes free.
+
+Rule 1. One person at a time. The place is taken from the offer on, and free when the talk's last
+        task has ended: the next one meets nothing of the talk before.
+Rule 2. A talk ends by itself (session), by the client (hang up, closed tab, lost network) or by the
+        server (end); each way frees the place, whatever fails meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from atonce.agent.events import ErrorRaised, TalkEnded
+from atonce.agent.webrtc import Talker, WebRtc
+from atonce.config.errors import AtonceError
+
+logger = logging.getLogger(__name__)
+
+GOODBYE_S: Final = 8.0  # the longest that a stopping server waits for the agent's last sentence
+
+
+class BusyError(AtonceError):
+    """Somebody else is talking with the agent."""
+
+
+class LoadingError(AtonceError):
+    """The agent cannot talk yet."""
+
+
+class Talk(Talker, Protocol):
+    """One conversation; a Session is one."""
+
+    async def run(self) -> None:
+        """Until the talk is over."""
+        ...
+
+    def end(self) -> None:
+        """Say goodbye, and then be over."""
+        ...
+
+
+@dataclass(slots=True)
+class _Call:
+    id: str
+    browser: WebRtc
+    task: asyncio.Task[None] | None = None
+    talk: Talk | None = None
+
+
+class OneTalk:
+    """Holds the one talk of a server."""
+
+    def __init__(
+        self,
+        connect: Callable[[str], WebRtc],
+        converse: Callable[[WebRtc], Talk],
+        group: asyncio.TaskGroup,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        """connect: a transport for a call of this id. converse: the talk over a transport."""
+        self.is_ready = False
+        """Set when everything is loaded."""
+        self._connect = connect
+        self._converse = converse
+        self._group = group
+        self._clock = clock
+        self._call: _Call | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Somebody has the place."""
+        return self._call is not None
+
+    async def begin(self, offer: str) -> tuple[str, str]:
+        """The call's id and the answer to its offer; BusyError, LoadingError, UsageError."""
+        if not self.is_ready:
+            raise LoadingError("the agent is still loading its models: try again in a moment")
+
+        if self._call is not None:
+            raise BusyError("somebody else is talking with the agent: try again later")
+
+        call_id = f"call_{secrets.token_hex(8)}"
+        call = self._call = _Call(call_id, self._connect(call_id))
+
+        try:
+            answer = await call.browser.answer(offer)
+        except BaseException:
+            self._call = None
+            await call.browser.close()
+            raise
+
+        call.task = self._group.create_task(self._talk(call))
+        return call_id, answer
+
+    def hang_up(self, call_id: str) -> bool:
+        """The client ends its call; whether it was the one that has the place."""
+        if self._call is None or self._call.id != call_id or self._call.task is None:
+            return False
+
+        self._call.task.cancel()
+        return True
+
+    async def end(self) -> None:
+        """The server stops: the agent says goodbye, then the talk is over."""
+        self.is_ready = False
+        call = self._call
+
+        if call is None or call.task is None:
+            return
+
+        if call.talk is not None:
+            call.talk.end()
+            await asyncio.wait([call.task], timeout=GOODBYE_S)
+
+        call.task.cancel()
+        await asyncio.wait([call.task])
+
+    def cut(self) -> None:
+        """End the talk at once, if there is one."""
+        if self._call is not None and self._call.task is not None:
+            self._call.task.cancel()
+
+    async def _talk(self, call: _Call) -> None:
+        try:
+            call.talk = self._converse(call.browser)
+            call.browser.obey_with(call.talk)
+            await call.talk.run()
+        except asyncio.CancelledError:
+            call.browser.publish(TalkEnded(self._clock(), "closed"))
+        except Exception as fault:  # the server goes on, whatever happened to this talk
+            logger.exception("the talk failed")
+            call.browser.publish(ErrorRaised(self._clock(), f"the talk failed: {fault}"))
+            call.browser.publish(TalkEnded(self._clock(), "an error"))
+        finally:
+            await call.browser.close()
+            self._call = None

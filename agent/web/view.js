@@ -1,0 +1,135 @@
+// What the events of a talk look like. It knows no connection: events come in, the page changes.
+
+import { ReplyCanvas } from "./canvas.js";
+import { Captions } from "./captions.js";
+import { Steps } from "./steps.js";
+import { showTurn } from "./turn.js";
+
+const STATES = {
+  listening: "Listening",
+  hearing: "Hearing you",
+  thinking: "Thinking",
+  speaking: "Speaking",
+  paused: "Waiting for you",
+};
+const find = (id) => document.getElementById(id);
+
+export class View {
+  // chooseSteps: called with K, or null, when the person moves the slider.
+  constructor(chooseSteps) {
+    this.canvas = new ReplyCanvas(find("canvas"), find("step"), find("note"));
+    this.captions = new Captions(find("captions"), find("no-captions"));
+    this.steps = new Steps(
+      find("steps"),
+      find("steps-shown"),
+      find("automatic"),
+      find("automatic-text"),
+      find("plan"),
+      chooseSteps,
+    );
+    this.talk = 0; // ids begin anew with each talk
+    this.replies = new Map();
+    this.held = [];
+  }
+
+  state(state, text = STATES[state] ?? state) {
+    document.body.dataset.state = state;
+    if (find("state").textContent !== text) find("state").textContent = text;
+  }
+
+  fault({ cause, remedy }) {
+    find("cause").textContent = cause;
+    find("remedy").textContent = remedy;
+    find("fault").hidden = false;
+  }
+
+  noFault() {
+    find("fault").hidden = true;
+  }
+
+  closed() {
+    this.steps.close();
+  }
+
+  show(event) {
+    const handlers = {
+      "session.created": () => this.#open(event.session.atonce),
+      "atonce.state": () => this.state(event.state),
+      "atonce.words": () => this.#words(event),
+      "conversation.item.input_audio_transcription.completed": () =>
+        this.captions.show(this.#key(event.item_id), "You", event.transcript),
+      "response.created": () => this.#begin(event),
+      "atonce.plan": () => this.steps.planned(event),
+      "atonce.draft": () => this.#written(event, () => this.canvas.draft(event)),
+      "atonce.check": () => this.#written(event, () => this.canvas.problem(event)),
+      "atonce.reply": () => this.#written(event, () => this.canvas.settle(event)),
+      "atonce.sentence": () => this.canvas.say(event.text),
+      "response.output_audio_transcript.done": () => this.replies.set(event.response_id, event.transcript),
+      "output_audio_buffer.started": () => this.#sound(event.response_id),
+      "atonce.spoken": () => this.canvas.spoken(event.characters),
+      "atonce.timeline": () => showTurn(find("turn"), find("turn-total"), find("no-turn"), event.bars),
+      "response.done": () => this.#done(event.response),
+      error: () => this.fault({ cause: "The agent reports a fault.", remedy: event.error.message }),
+    };
+    handlers[event.type]?.();
+  }
+
+  #open(ours) {
+    this.talk += 1;
+    this.replies.clear();
+    this.current = this.isSounding = null;
+    this.held = [];
+    this.steps.open(ours);
+  }
+
+  #key(id) {
+    return `${this.talk}/${id}`;
+  }
+
+  #words({ item_id, text }) {
+    this.captions.show(this.#key(item_id), "You", text, "open");
+  }
+
+  #begin({ response }) {
+    if (response.id.startsWith("resp_sentence")) return;
+
+    this.current = response.id;
+    this.held = [];
+    if (!this.isSounding) this.canvas.clear();
+  }
+
+  // The canvas shows one reply: while the voice runs through one, the next one waits out of sight.
+  #written({ response_id }, show) {
+    if (response_id !== this.current) return;
+    if (this.isSounding && this.isSounding !== response_id) this.held.push(show);
+    else show();
+  }
+
+  #sound(id) {
+    this.isSounding = id;
+    this.captions.show(this.#key(id), "Agent", this.replies.get(id) ?? "");
+  }
+
+  #done({ id, status, output }) {
+    const heard = output[0]?.content[0]?.transcript ?? "";
+    const isSentence = id.startsWith("resp_sentence");
+
+    if (isSentence) {
+      this.captions.show(this.#key(id), "Agent", heard);
+      return;
+    }
+
+    if (id !== this.isSounding) return; // withdrawn before it was heard
+
+    const isCut = status === "cancelled";
+    this.isSounding = null;
+    this.canvas.end(heard, isCut);
+    const more = isCut && !heard.endsWith("…") ? " …" : "";
+    this.captions.show(this.#key(id), "Agent", heard + more, isCut ? "cut" : "");
+
+    if (this.held.length) {
+      this.canvas.clear();
+      this.held.splice(0).forEach((show) => show());
+    }
+  }
+}

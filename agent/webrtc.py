@@ -1,0 +1,297 @@
+"""One browser as a transport: its microphone, what it plays, and a channel for events (WebRTC).
+
+    browser's microphone ─► IncomingSound ─► listen          commands ◄─┐
+    browser's loudspeaker ◄─ OutgoingTrack ◄─ playback        events  ──┴─ data channel
+
+Rule 1. Heard is what was sent, less the delay to the client: the page measures that delay and
+        tells it; until it does, half the round trip and a usual jitter buffer stand for it.
+Rule 2. Of a stream that stays away for `close_after_s` nothing more is expected: `listen` ends.
+Rule 3. A client that does not read its events loses them, and the loss is counted.
+Rule 4. The browser cancels its own echo, so frames carry nothing to cancel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from atonce.agent.events import SessionEvent
+from atonce.agent.incoming_sound import IncomingSound
+from atonce.agent.outgoing_track import RATE_HZ, OutgoingTrack
+from atonce.agent.playback import Playback
+from atonce.agent.realtime_commands import (
+    Ask,
+    ChooseSteps,
+    Forget,
+    RealtimeCommands,
+    Refuse,
+    Stop,
+    TellDelay,
+)
+from atonce.agent.realtime_events import Message, Opening, RealtimeEvents
+from atonce.agent.transport import Frame, Transport
+from atonce.config.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+JITTER_BUFFER_S: Final = 0.06  # what a browser's buffer and loudspeaker hold on a quiet network
+FETCHED_AHEAD_S: Final = 0.08  # aiortc gives a packet out when four newer ones are there
+MOST_BUFFERED: Final = 256_000  # bytes that wait for the client; some hundred drafts
+MOST_WAITING: Final = 256  # messages that wait for the channel to open
+PLACE_EVERY: Final = 5  # frames: ten times a second is as smooth as words are
+ROUND_TRIP_EVERY: Final = 50  # frames: once a second
+LAST_WORDS_S: Final = 0.5  # time for what was sent to leave before the connection is closed
+
+
+class Talker(Protocol):
+    """Who obeys the commands of the page; a Session is one."""
+
+    def ask(self, text: str) -> None:
+        """Answer a written question."""
+        ...
+
+    def stop(self) -> None:
+        """Fall silent."""
+        ...
+
+    def clear(self) -> None:
+        """Forget the talk."""
+        ...
+
+    def choose_steps(self, steps: int | None) -> None:
+        """Write with this K; None: the watchdog's choice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a connection is made, and when it is given up."""
+
+    stun: tuple[str, ...]
+    """Servers that tell a machine its outer address; none within one network."""
+    ice_timeout_s: float
+    """Within which the first sound has to come."""
+    close_after_s: float
+    """Without sound after which the client is gone."""
+
+
+class ClientDelay:
+    """From sending a sample until it is audible at the client."""
+
+    def __init__(self) -> None:
+        self.round_trip_s = 0.0
+        """Of the network, as the client's receiver reports tell it; 0: not known yet."""
+        self._told_s: float | None = None
+
+    def tell(self, seconds: float) -> None:
+        """The client measured it itself."""
+        self._told_s = seconds
+
+    @property
+    def seconds(self) -> float:
+        """The best estimate."""
+        return self.round_trip_s / 2 + JITTER_BUFFER_S if self._told_s is None else self._told_s
+
+
+class WebRtc:
+    """The transport of one talk with one browser."""
+
+    def __init__(self, opening: Opening, limits: Limits, *, clock: Callable[[], float]) -> None:
+        self.delay = ClientDelay()
+        """To the client's loudspeaker."""
+        self.lost_messages = 0
+        """Events that the client did not read in time."""
+        self._opening = opening
+        self._limits = limits
+        self._clock = clock
+        self._playback = Playback(RATE_HZ)
+        self._events = RealtimeEvents(began_s=clock())
+        self._commands = RealtimeCommands(min_steps=opening.min_steps, max_steps=opening.max_steps)
+        servers = [RTCIceServer(urls=url) for url in limits.stun]
+        # Without a list, aiortc asks a server on the Internet.
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._incoming: asyncio.Queue[MediaStreamTrack] = asyncio.Queue()
+        self._outgoing = OutgoingTrack(
+            self._playback, clock=clock, delay=lambda: self.delay.seconds
+        )
+        self._sender: RTCRtpSender | None = None
+        self._channel: RTCDataChannel | None = None
+        self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
+        self._talker: Talker | None = None
+        self._place = ""
+        self._peer.on("track", self._receive_track)
+        self._peer.on("datachannel", self._receive_channel)
+
+    # ---- how it begins and ends ----
+
+    async def answer(self, offer: str) -> str:
+        """The answer to a browser's offer (SDP both); UsageError where it is none of sound."""
+        try:
+            await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            has_sound = any(line.kind == "audio" for line in self._peer.getTransceivers())
+
+            if has_sound:
+                self._sender = self._peer.addTrack(self._outgoing)
+                await self._peer.setLocalDescription(await self._peer.createAnswer())
+        except Exception as fault:  # whatever aiortc makes of bytes from outside
+            logger.info("offer refused: %r", fault)
+            raise UsageError(
+                "this is no offer of a WebRTC connection (SDP): send what createOffer gave"
+            ) from fault
+
+        if not has_sound:
+            raise UsageError("the offer has no sound: add the microphone's track to it")
+
+        return str(self._peer.localDescription.sdp)
+
+    def obey_with(self, talker: Talker) -> None:
+        """From now on this one does what the page asks for."""
+        self._talker = talker
+
+    async def close(self) -> None:
+        """Let the last messages go, and end the connection; listen ends, too."""
+        ends_s = self._clock() + LAST_WORDS_S
+
+        while self._channel is not None and self._is_open and self._channel.bufferedAmount:
+            if self._clock() >= ends_s:
+                break
+
+            await asyncio.sleep(0.02)
+
+        await self._peer.close()
+        self._outgoing.stop()
+
+    # ---- Transport ----
+
+    @property
+    def playback(self) -> Playback:
+        """What the person hears."""
+        return self._playback
+
+    async def listen(self) -> AsyncIterator[Frame]:
+        """The person's sound, 16 kHz; it ends when the browser is gone, or never came."""
+        sound, count, limit_s = IncomingSound(), 0, self._limits.ice_timeout_s
+
+        try:
+            async with asyncio.timeout(limit_s):
+                track = await self._incoming.get()
+
+            while True:
+                async with asyncio.timeout(limit_s):
+                    frame = await track.recv()
+
+                limit_s = self._limits.close_after_s
+                heard = sound.convert(frame)
+                count += 1
+                await self._look_around(count)
+
+                if len(heard.samples):
+                    yield Frame(heard, None, self._clock() - self._uplink_s)
+        except (TimeoutError, MediaStreamError):
+            return
+
+    def publish(self, event: SessionEvent) -> None:
+        """Tell the page."""
+        for message in self._events.translate(event):
+            self._send(message)
+
+    # ---- now and then ----
+
+    @property
+    def _uplink_s(self) -> float:
+        return self.delay.round_trip_s / 2 + FETCHED_AHEAD_S
+
+    async def _look_around(self, count: int) -> None:
+        """What is done every so many frames."""
+        if count % PLACE_EVERY == 0:
+            self._tell_place()
+
+        if count % ROUND_TRIP_EVERY == 0 and self._sender is not None:
+            for report in (await self._sender.getStats()).values():
+                round_trip_s = getattr(report, "roundTripTime", None)
+                self.delay.round_trip_s = max(0.0, round_trip_s or self.delay.round_trip_s)
+
+    def _tell_place(self) -> None:
+        """How far the reply has sounded."""
+        if not self._playback.is_sounding:
+            self._place = ""
+            return
+
+        place = self._playback.heard(self._clock()).text
+        if place != self._place:
+            self._place = place
+            self._send(self._events.spoken(place))
+
+    # ---- the channel ----
+
+    def _receive_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "audio":
+            self._incoming.put_nowait(track)
+
+    def _receive_channel(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        channel.on("message", self._obey)
+        self._send(self._events.opened(self._opening))
+
+        while self._waiting:
+            channel.send(self._waiting.popleft())
+
+    @property
+    def _is_open(self) -> bool:
+        return self._channel is not None and self._channel.readyState == "open"
+
+    def _send(self, message: Message) -> None:
+        text = json.dumps(message, ensure_ascii=False)
+
+        if self._channel is None:
+            self.lost_messages += len(self._waiting) == MOST_WAITING
+            self._waiting.append(text)
+        elif self._is_open and self._channel.bufferedAmount < MOST_BUFFERED:
+            self._channel.send(text)
+        else:
+            self.lost_messages += 1
+
+    def _obey(self, text: str | bytes) -> None:
+        command = self._commands.receive(text)
+
+        match command:
+            case Refuse():
+                self._send(self._events.refusal(command.code, command.message, command.cause))
+            case TellDelay():
+                self.delay.tell(command.delay_s)
+            case None:
+                pass
+            case _ if self._talker is None:
+                self._send(self._events.refusal("not_ready", "the talk has not begun: try again"))
+            case _:
+                self._pass_on(command, self._talker)
+
+    def _pass_on(self, command: Ask | Stop | Forget | ChooseSteps, talker: Talker) -> None:
+        match command:
+            case Ask():
+                talker.ask(command.text)
+            case Stop():
+                talker.stop()
+            case Forget():
+                talker.clear()
+            case ChooseSteps():
+                talker.choose_steps(command.steps)
+                self._send(self._events.steps_chosen(command.steps))
+
+
+_: type[Transport] = WebRtc
