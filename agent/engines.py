@@ -37,6 +37,8 @@ class Engines:
     """The synthesizer's thread."""
     twin: Writer | None = None
     """Writes, on the writer's thread, where the writer's replies fail; None: nobody does."""
+    listening: Runner | None = None
+    """The thread of voice detectors and echo cancellers, of all sessions; None: the loop's own."""
 
 
 def ensure_models(settings: Settings, *, say: Callable[[str], None], hears: bool = True) -> None:
@@ -59,6 +61,7 @@ async def load(settings: Settings, *, hears: bool = True) -> Engines:
     hearing = Worker("hearing", arbiter, Stage.FINAL_TRANSCRIPT)
     writing = Worker("writing", arbiter, Stage.REPLY)
     speaking = Worker("speaking", arbiter, Stage.SYNTHESIS)
+    listening = Worker("listening", arbiter, Stage.VOICE_ACTIVITY)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -73,7 +76,14 @@ async def load(settings: Settings, *, hears: bool = True) -> Engines:
 
     transcriber = heard.result() if heard else None
     engines = Engines(
-        transcriber, hearing, writer.result(), writing, mouth.result(), speaking, twin.result()
+        transcriber,
+        hearing,
+        writer.result(),
+        writing,
+        mouth.result(),
+        speaking,
+        twin.result(),
+        listening,
     )
     _refuse_misfits(settings, engines)
     return engines

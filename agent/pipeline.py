@@ -108,4 +108,5 @@ def rules_of(settings: Settings) -> ReplyRules:
         repairs=llm.repairs,
         unknown=settings.agent.sentences.unknown,
         reply_s=settings.agent.reply_s,
+        max_steps=llm.max_steps,
     )

@@ -134,7 +134,7 @@ class Playback:
                 self._rise = round(RESUME_FADE_S * self.rate_hz)
 
     def stop(self, at_s: float) -> Heard:
-        """Fall silent at once and drop everything; what had sounded of the part that sounded."""
+        """Fall silent at once; what had sounded of the part that did. Only what is held stays."""
         with self._lock:
             sounding = self._sounding()
 
@@ -146,8 +146,8 @@ class Playback:
                 self._news.append(PlaybackEnded(ended_s, sounding.tag))
                 sounding.free()
 
-            self._parts.clear()
-            self._is_paused = self._is_held = False
+            self._parts = [part for part in self._parts if part.is_held]
+            self._is_paused = False
             return Heard(0.0, "") if sounding is None else sounding.heard(None)
 
     # ---- pulled by the device ----

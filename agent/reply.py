@@ -5,6 +5,7 @@ Rule 2: a repair denoises only the failing spans and their neighbours; the rest 
 Rule 3: `source` tells the truth: `denoiser`, `twin` (the reader's own form, word by word), `fact`
         (the best-matching fact read out) or `unknown`.
 Rule 4: a deadline holds for reading, writing and repairs together; past it nothing is repaired.
+Rule 5: what a reply begins with because it was heard is never written anew, repairs included.
 """
 
 from __future__ import annotations
@@ -58,19 +59,29 @@ class ReplyWriter:
         self._clock = clock
 
     async def write(
-        self, prompt: Prompt, emit: Callable[[Event], None], *, deadline_s: float | None = None
+        self,
+        prompt: Prompt,
+        emit: Callable[[Event], None],
+        *,
+        plan: Plan | None = None,
+        deadline_s: float | None = None,
+        given: Sequence[int | None] | None = None,
     ) -> Reply:
         """The reply to a prompt; every step on the way is emitted.
 
-        deadline_s: when it has to stand, on the writer's clock; None: whenever it does.
+        plan: how; None: as the rules say. deadline_s: when it has to stand, on the writer's clock;
+        None: as the plan says. given: tokens that stand, None where the writer writes; it is made
+        as long as the canvas.
         """
-        plan = replace(self._rules.plan, deadline_s=deadline_s)
+        plan = plan or self._rules.plan
+        plan = plan if deadline_s is None else replace(plan, deadline_s=deadline_s)
+        pins = None if given is None else _as_long_as(given, plan.canvas)
         cache = await self._worker.run(lambda: self._writer.read(prompt))
         emit(PromptRead(self._clock(), cache.tokens))
         progress = Progress()
 
         try:
-            reply = await self._settle(cache, prompt, plan, emit, progress)
+            reply = await self._settle(cache, prompt, plan, emit, progress, pins)
         except ReplyError as fault:
             logger.warning("the reply came to nothing: %s", fault)
             verdict = Verdict((Problem("fault", 0, 0, str(fault)),))
@@ -93,9 +104,10 @@ class ReplyWriter:
         plan: Plan,
         emit: Callable[[Event], None],
         progress: Progress,
+        pins: Sequence[int | None] | None,
     ) -> Reply | None:
         """The reply that passes the check; None where repairs or time ran out first."""
-        given: Sequence[int | None] | None = None
+        given = pins
 
         while True:
             draft: Draft | None = None
@@ -115,7 +127,7 @@ class ReplyWriter:
                 return None
 
             progress.repairs += 1
-            plan, given = self._repair(plan, draft, verdict, margin=progress.repairs)
+            plan, given = self._repair(plan, draft, verdict, pins, margin=progress.repairs)
 
     async def _by_twin(self, prompt: Prompt, plan: Plan) -> Reply | None:
         """The twin's reply, if there is a twin, time left, and nothing against what it says."""
@@ -142,12 +154,24 @@ class ReplyWriter:
         return text, self._check(text, prompt)
 
     def _repair(
-        self, plan: Plan, draft: Draft, verdict: Verdict, *, margin: int
+        self,
+        plan: Plan,
+        draft: Draft,
+        verdict: Verdict,
+        pins: Sequence[int | None] | None,
+        *,
+        margin: int,
     ) -> tuple[Plan, list[int | None]]:
         """How the failing spans are written anew, on a whole canvas."""
         spans = [(problem.start, problem.end) for problem in verdict.problems]
         given = remasked(draft.cells, spans, margin=margin)
         given += [None] * (self._rules.plan.canvas - len(given))
+
+        if pins is not None:  # rule 5
+            given[: len(pins)] = [
+                new if pin is None else pin for pin, new in zip(pins, given, strict=False)
+            ]
+
         # A repair writes few positions: as many steps as there are, at most K.
         steps = max(1, min(self._rules.plan.steps, given.count(None)))
         return replace(plan, steps=steps, canvas=len(given)), given
@@ -162,3 +186,7 @@ class ReplyWriter:
             return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
 
         return Reply(match.text, "fact", 0, 0, forced=False)
+
+
+def _as_long_as(given: Sequence[int | None], canvas: int) -> list[int | None]:
+    return [*given[:canvas], *[None] * (canvas - len(given))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from atonce.config.schema import LlmSettings
+from atonce.config.schema import MOST_STEPS, LlmSettings
 from atonce.llm.protocols import Plan
 
 Source = Literal["denoiser", "twin", "fact", "unknown"]
@@ -41,6 +41,8 @@ class ReplyRules:
     """The honest sentence when nothing else may be said."""
     reply_s: float = 0.0
     """How long a reply is to last when it is spoken, seconds; 0: as long as its answer takes."""
+    max_steps: int = MOST_STEPS
+    """K is never above this, whoever chooses it."""
 
 
 def plan_of(llm: LlmSettings) -> Plan:

@@ -157,4 +157,46 @@ class Worker:
             yield item  # type: ignore[misc]  # the end mark never gets here
 
 
+class Staged:
+    """A runner whose calls are as urgent as somebody says they are at that moment."""
+
+    def __init__(self, runner: Runner, stage: Callable[[], Stage]) -> None:
+        """stage: asked before every call that does not say."""
+        self._runner = runner
+        self._urgency = stage
+
+    async def run(self, call: Callable[[], T], *, stage: Stage | None = None) -> T:
+        """The result of a call; see Runner."""
+        return await self._runner.run(call, stage=self._urgency() if stage is None else stage)
+
+    async def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
+        """The items of a blocking generator; see Runner."""
+
+        def following() -> T | object:
+            return next(items, _END)
+
+        while (item := await self.run(following, stage=stage)) is not _END:
+            yield item  # type: ignore[misc]  # the end mark never gets here
+
+
+class Here:
+    """Runs calls on the loop itself: for those that take tenths of a millisecond."""
+
+    async def run(self, call: Callable[[], T], *, stage: Stage | None = None) -> T:  # noqa: ARG002
+        """The result of a call."""
+        return call()
+
+    async def iterate(
+        self,
+        items: Iterator[T],
+        *,
+        stage: Stage | None = None,  # noqa: ARG002
+    ) -> AsyncIterator[T]:
+        """The items of a generator."""
+        for item in items:
+            yield item
+
+
 _: type[Runner] = Worker
+_here: type[Runner] = Here
+_staged: type[Runner] = Staged

@@ -1,0 +1,218 @@
+"""The ears of a session: frames go in, events and transcripts on the session's clock come out.
+
+Rule 1. Sound is judged in a thread of its own, frame by frame, and never waits for a transcript.
+Rule 2. One transcript at a time. While one is being made, or waits to be, a partial one is not even
+        begun; a newer one of the same utterance makes an older one unwanted, and so does speech
+        that goes on. The last one of an utterance is always made, however late.
+Rule 3. Seconds of sound become seconds of the clock by the frame that they came in with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+import numpy as np
+
+from atonce.agent.events import SessionEvent, WordsHeard
+from atonce.agent.phrases import is_own_voice
+from atonce.agent.transport import Frame
+from atonce.agent.turn_events import TranscriptHeard
+from atonce.agent.worker import Runner, Stage
+from atonce.config import registry
+from atonce.config.schema import Settings
+from atonce.speech.endpoint import EndpointRules, SpeechEvent, SpeechResumed, SpeechStarted
+from atonce.speech.listener import EarEvent, Listener
+from atonce.speech.partials import TranscriptDue
+from atonce.speech.partials import WordsHeard as Words
+from atonce.speech.protocols import Audio, Transcriber, TranscriptUnwantedError
+
+E = TypeVar("E", bound=SpeechEvent)
+_Found = tuple[EarEvent, Audio | None]
+_TIMES = ("at_s", "from_s", "voice_s", "speech_end_s")
+"""Fields of the ears' events that are seconds of sound."""
+
+
+def open_listener(settings: Settings) -> Listener:
+    """Ears for one stream, with engines of its own, as the settings want them."""
+    detector, echo = settings.voice_detector, settings.echo
+    return Listener(
+        registry.find("voice_detector", detector.engine).from_settings(detector),
+        EndpointRules.from_settings(settings.endpoint),
+        canceller=registry.find("echo", echo.engine).from_settings(echo),
+    )
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """The one that is being heard, or was heard last."""
+
+    number: int
+    said: str
+    """What the agent was saying when it began; empty: nothing."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A transcript that is due."""
+
+    due: TranscriptDue
+    sound: Audio
+    utterance: _Utterance
+    is_wanted: bool = True
+
+    @property
+    def stage(self) -> Stage:
+        """How urgent it is."""
+        return Stage.FINAL_TRANSCRIPT if self.due.is_pause else Stage.PARTIAL_TRANSCRIPT
+
+
+class Ears:
+    """Hears one person."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        transcriber: Transcriber,
+        *,
+        hearing: Runner,
+        listening: Runner,
+        clock: Callable[[], float],
+        tell: Callable[[SpeechEvent | TranscriptHeard], None],
+        publish: Callable[[SessionEvent], None],
+        said: Callable[[float], str],
+    ) -> None:
+        """hearing runs the transcriber, listening all the rest. tell: what the turn has to know.
+        said: what the agent was saying at a moment, or just before; empty: nothing."""
+        self.listener = listener
+        self.is_muted = False
+        """Silence is heard instead of what comes in."""
+        self.reads_partials = True
+        """Transcripts are made while somebody speaks, too."""
+        self._transcriber = transcriber
+        self._hearing, self._listening = hearing, listening
+        self._clock, self._tell, self._publish, self._said = clock, tell, publish, said
+        self._pushed_s = self._offset_s = 0.0
+        self._utterance = _Utterance(0, "")
+        self._jobs: list[Job] = []
+        self._is_due = asyncio.Event()
+
+    async def hear(self, frame: Frame) -> None:
+        """The next frame; what it shows is told before this returns."""
+        heard = frame.heard
+
+        if self.is_muted:
+            heard = Audio(np.zeros(len(heard.samples), dtype=np.float32), heard.rate_hz)
+
+        self._pushed_s += heard.seconds
+        self._offset_s = frame.at_s - self._pushed_s
+        found = await self._listening.run(
+            lambda: self._with_sound(self.listener.hear(heard, frame.played))
+        )
+        self._hand_on(found)
+
+    async def close_utterance(self) -> None:
+        """What is being said ends here."""
+        self._hand_on(await self._listening.run(lambda: self._with_sound(self.listener.close())))
+
+    # ---- transcripts ----
+
+    async def next_job(self) -> Job:
+        """The next transcript to be made, once one is due."""
+        while True:
+            self._jobs = [job for job in self._jobs if job.is_wanted]
+
+            if self._jobs:
+                return self._jobs[0]
+
+            self._is_due.clear()
+            await self._is_due.wait()
+
+    async def transcribe(self, job: Job) -> None:
+        """Make it, and tell the words. EngineError: it cannot be made; see give_up."""
+        try:
+            transcript = await self._hearing.run(
+                lambda: self._transcriber.transcribe(
+                    job.sound, is_final=job.due.is_pause, is_wanted=lambda: job.is_wanted
+                ),
+                stage=job.stage,
+            )
+        except TranscriptUnwantedError:
+            self._jobs.remove(job)
+            return
+
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+        if job.is_wanted:
+            await self._receive(job, transcript.text)
+
+    async def give_up(self, job: Job) -> None:
+        """It cannot be made: its words are none, so that nobody waits for them."""
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+        await self._receive(job, "")
+
+    async def _receive(self, job: Job, text: str) -> None:
+        words, found = await self._listening.run(lambda: self._noted(job.due, text))
+        at_s, said = self._clock(), job.utterance.said
+        self._publish(WordsHeard(at_s, words.text, words.settled, words.is_pause))
+        self._tell(
+            TranscriptHeard(
+                at_s,
+                job.utterance.number,
+                words.text,
+                words.is_pause,
+                self._offset_s + job.due.speech_end_s,
+                bool(said) and is_own_voice(words.text, said),
+            )
+        )
+        self._hand_on(found)
+
+    # ---- inside ----
+
+    def _noted(self, due: TranscriptDue, text: str) -> tuple[Words, list[_Found]]:
+        words, events = self.listener.receive(due, text)
+        return words, self._with_sound(events)
+
+    def _with_sound(self, events: list[EarEvent]) -> list[_Found]:
+        """Sound can be had only until the next frame."""
+        sound = self.listener.sound
+        return [(e, sound(e) if isinstance(e, TranscriptDue) else None) for e in events]
+
+    def _hand_on(self, found: list[_Found]) -> None:
+        for event, sound in found:
+            if isinstance(event, TranscriptDue):
+                self._ask(event, sound)
+                continue
+
+            told = self._on_the_clock(event)
+
+            if isinstance(told, SpeechStarted):
+                self._utterance = _Utterance(self._utterance.number + 1, self._said(told.voice_s))
+            elif isinstance(told, SpeechResumed):
+                self._drop_jobs()
+
+            self._tell(told)
+
+    def _ask(self, due: TranscriptDue, sound: Audio | None) -> None:
+        assert sound is not None  # see _with_sound
+
+        if not due.is_pause and (self._jobs or not self.reads_partials):
+            return
+
+        self._drop_jobs()
+        self._jobs.append(Job(due, sound, self._utterance))
+        self._is_due.set()
+
+    def _drop_jobs(self) -> None:
+        for job in self._jobs:
+            if job.utterance is self._utterance:
+                job.is_wanted = False
+
+    def _on_the_clock(self, event: E) -> E:
+        names = [field.name for field in fields(event) if field.name in _TIMES]
+        return replace(event, **{name: self._offset_s + getattr(event, name) for name in names})
