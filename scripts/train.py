@@ -1,7 +1,7 @@
 """Train the embedded writer; stop it at any time, it goes on where it was.
 
-usage: scripts/train [--minutes N] [--finish] [--rate R] [--fresh] [--draws N] [--check N]
-                     [--export FILE]
+usage: scripts/train [--minutes N] [--steps N] [--finish] [--rate R] [--fresh] [--draws N]
+                     [--check N] [--export FILE]
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Train the embedded writer.")
     add = parser.add_argument
     add("--minutes", type=float, default=8.0, help="how long, beginning now")
+    add("--steps", type=int, metavar="N", help="end at this step, if the time is not over before")
     add("--finish", action="store_true", help="let the learning rate fall to its end in this time")
     add("--rate", type=float, default=RATE, help="learning rate of the layers")
     add("--fresh", action="store_true", help="where nothing is saved, begin untrained")
@@ -134,7 +135,8 @@ def run(
     examples = draw_turns(load_packs(CORPUS / "dev"), args.check)
     shown, saved, checked = Every(SHOW_EVERY_S), Every(SAVE_EVERY_S), Every(CHECK_EVERY_S)
     before = trainer.positions
-    while (now := time.monotonic()) < end:
+    last = args.steps if args.steps is not None else float("inf")
+    while (now := time.monotonic()) < end and trainer.step < last:
         if not trainer.waiting or trainer.step == first:
             trainer.load_pool(folder / "pool", find)
             if len(trainer.scenes) < ENOUGH:

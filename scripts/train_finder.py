@@ -1,6 +1,7 @@
 """Train the finder's judge; stop it at any time, it goes on where it was.
 
-usage: scripts/train_finder [--minutes N] [--finish] [--rate R] [--fresh] [--export FILE]
+usage: scripts/train_finder [--minutes N] [--steps N] [--finish] [--rate R] [--fresh]
+                            [--export FILE]
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Train the judge of the finder.")
     add = parser.add_argument
     add("--minutes", type=float, default=8.0, help="how long, beginning now")
+    add("--steps", type=int, metavar="N", help="end at this step, if the time is not over before")
     add("--finish", action="store_true", help="let the learning rate fall to its end in this time")
     add("--rate", type=float, default=RATE, help="learning rate of the layers")
     add("--fresh", action="store_true", help="begin untrained, not from what is saved or shipped")
@@ -41,7 +43,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "finder.pt"
     trainer = make_trainer(state, fresh=args.fresh, rate=args.rate)
-    run(trainer, state, minutes=args.minutes, finish=args.finish)
+    run(trainer, state, args)
     if args.export:
         save_judge(args.export, fair(trainer.finder.judge), f"1.{trainer.step}")
         print(f"wrote {args.export}, {args.export.stat().st_size / 1e6:.1f} MB", flush=True)
@@ -66,16 +68,17 @@ def make_trainer(state: Path, *, fresh: bool, rate: float) -> FinderTrainer:
     return trainer
 
 
-def run(trainer: FinderTrainer, state: Path, *, minutes: float, finish: bool) -> None:
+def run(trainer: FinderTrainer, state: Path, args: argparse.Namespace) -> None:
     """Scene after scene until the time is over; shows, saves and checks now and then."""
     dice = Random(5)
     scenes = [draw_scene(pack, dice) for pack in load_packs(CORPUS / "dev") for _ in range(DRAWS)]
     dev = [(scene, list(turns(scene, dice))) for scene in scenes]
     start = shown = saved = checked = time.monotonic()
-    end, losses = start + minutes * 60, []
-    while (now := time.monotonic()) < end:
+    end, losses = start + args.minutes * 60, []
+    last = args.steps if args.steps is not None else float("inf")
+    while (now := time.monotonic()) < end and trainer.step < last:
         left = (end - now) / (end - start)
-        losses.append(trainer.learn(max(LOWEST, left) if finish else 1.0))
+        losses.append(trainer.learn(max(LOWEST, left) if args.finish else 1.0))
         if now - shown > SHOW_EVERY_S:
             mean = sum(losses) / len(losses)
             print(f"step {trainer.step}  {trainer.shown} questions  loss {mean:.3f}  "

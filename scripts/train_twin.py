@@ -1,7 +1,7 @@
 """Train the twin, the reader's fine-tuned autoregressive form; stop it at any time, it goes on.
 
-usage: scripts/train_twin [--minutes N] [--finish] [--rate R] [--fresh] [--export FILE]
-                          [--score N] [--teach FILE]
+usage: scripts/train_twin [--minutes N] [--steps N] [--finish] [--rate R] [--fresh]
+                          [--export FILE] [--score N] [--teach FILE]
 
 `--teach` writes what the twin replies to every training question, one JSON object a line: short,
 fluent targets for a writer that is to learn from it. `--score` says how often it is right.
@@ -52,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Train the twin.")
     add = parser.add_argument
     add("--minutes", type=float, default=8.0, help="how long, beginning now")
+    add("--steps", type=int, metavar="N", help="end at this step, if the time is not over before")
     add("--finish", action="store_true", help="let the learning rate fall to its end in this time")
     add("--rate", type=float, default=RATE, help="learning rate of the low-rank changes")
     add("--fresh", action="store_true", help="where nothing is saved, begin untrained")
@@ -97,7 +98,8 @@ def run(trainer: TwinTrainer, state: Path, dev: list[Scene], args: argparse.Name
     """Step after step until the time is over; shows, saves and checks now and then."""
     start = shown = saved = time.monotonic()
     end, checked = start + args.minutes * 60, 0.0
-    while (now := time.monotonic()) < end:
+    last = args.steps if args.steps is not None else float("inf")
+    while (now := time.monotonic()) < end and trainer.step < last:
         if now - checked > CHECK_EVERY_S:
             checked = now
             check(trainer, dev)
