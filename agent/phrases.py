@@ -125,8 +125,20 @@ class Phrases:
     def is_backchannel(self, text: str) -> bool:
         """Nothing but what people say while they listen; "go on" is said so, too."""
         words = words_of(text)
-        listening = self._split["backchannels"] | self._split["go_on"] | {(s,) for s in _SOUNDS}
-        return bool(words) and _is_made_of(words, listening)
+        return bool(words) and _is_made_of(words, self._listening())
+
+    def telling_words(self, text: str) -> int:
+        """How many words are left without those that people say while they listen."""
+        words = words_of(text)
+        listening = self._listening()
+        at = count = 0
+
+        while at < len(words):
+            lengths = [len(phrase) for phrase in listening if words[at:][: len(phrase)] == phrase]
+            count += not lengths
+            at += max(lengths, default=1)
+
+        return count
 
     def is_goodbye(self, text: str) -> bool:
         """A goodbye and nothing else, thanks aside."""
@@ -154,6 +166,9 @@ class Phrases:
                 return emergency.say
 
         return None
+
+    def _listening(self) -> frozenset[Phrase]:
+        return self._split["backchannels"] | self._split["go_on"] | {(word,) for word in _SOUNDS}
 
     def _is_only(self, text: str, name: str) -> bool:
         words = words_of(text)

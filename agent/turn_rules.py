@@ -14,6 +14,11 @@ NOTICED_S = 0.1
 """By so much the end of a voice is known later than it was: EndpointRules.pause_s, a frame of the
 voice detector, and the way to the turn."""
 
+DECIDED_BEFORE_S = 0.05
+"""By so much a decision comes before its time: the voice detector notices a soft onset late."""
+EPSILON_S = 1e-6
+"""A time that was added up may fall short by less than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnRules:

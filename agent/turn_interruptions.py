@@ -1,0 +1,135 @@
+"""Speech over the agent's voice: duck at once, then cut or go on. Pure.
+
+Rule 1. It is decided within the time, whatever is missing: the onset is where the voice began, not
+        where it was noticed.
+Rule 2. What comes after a decision may overrule it: a transcript with words cuts even a voice that
+        has gone on.
+Rule 3. What cannot wait (an emergency's sentence) is neither ducked nor cut by sound, only by
+        words.
+"""
+
+from __future__ import annotations
+
+from atonce.agent.turn_answers import consider, may_go_on
+from atonce.agent.turn_events import Action, Reason
+from atonce.agent.turn_rules import DECIDED_BEFORE_S, EPSILON_S, NOTICED_S, TurnRules
+from atonce.agent.turn_situation import Situation
+from atonce.agent.turn_words import Utterance
+
+
+def duck(now: Situation, at_s: float, heard: Utterance) -> list[Action]:
+    """A burst of speech begins over the agent's voice."""
+    speech = now.voice.speech
+
+    if speech is None or speech.is_due or heard.is_spent:
+        return []
+
+    heard.is_undecided = True
+
+    if now.voice.is_paused or speech.pauses >= now.rules.most_pauses:
+        return []
+
+    speech.pauses += 1
+    return now.voice.pause(at_s)
+
+
+def judge(now: Situation, at_s: float, heard: Utterance) -> list[Action]:
+    """More is known of it, or time has passed."""
+    if heard.is_spent:
+        return []
+
+    reason = _interruption(now.rules, heard, at_s)
+
+    if reason is not None:
+        return cut(now, at_s, heard, reason)
+
+    is_nothing = heard.is_known and not now.rules.phrases.telling_words(heard.text)
+
+    if is_nothing and heard.is_over:
+        heard.is_spent = True
+
+    if heard.is_known:
+        heard.is_undecided = False
+    elif heard.is_undecided and at_s >= decided_s(now.rules, heard) - EPSILON_S:
+        heard.is_undecided = _is_next_burst(heard)
+
+    return go_on_speaking(now)
+
+
+def decided_s(rules: TurnRules, heard: Utterance) -> float:
+    """When it is decided at the latest."""
+    deadline_s = heard.onset_s + rules.decide_s - DECIDED_BEFORE_S
+
+    if heard.voice_s is None:
+        return deadline_s
+
+    enough_s = heard.voice_s + rules.barge_in_s - heard.spoken_s + NOTICED_S
+    return min(deadline_s, enough_s)
+
+
+def go_on_speaking(now: Situation) -> list[Action]:
+    """Nothing that sounds may be an interruption: back to full level."""
+    is_open = any(one.is_undecided for one in now.open_utterances)
+    return [] if is_open else now.voice.resume()
+
+
+def cut(now: Situation, at_s: float, heard: Utterance | None, reason: Reason) -> list[Action]:
+    """The agent falls silent, and the talk is the person's."""
+    speech, audible_s = now.voice.speech, now.voice.audible_s(at_s)
+    actions = now.voice.drop(reason)
+    now.tells_too_long = False
+
+    for one in now.utterances:
+        one.is_undecided = False
+
+    if heard is not None:
+        heard.has_cut = True
+
+    if speech is None:
+        return actions
+
+    is_joined = reason in ("speech", "words", "button") and audible_s < now.rules.unheard_s
+    again = [one for one in speech.utterances if one not in now.utterances]
+
+    if is_joined and speech.asked:
+        now.utterances = again + now.utterances
+
+        for one in speech.utterances:
+            one.is_spent = False
+    else:
+        now.cut_speech = speech if may_go_on(speech) else None
+
+    return actions + consider(now, at_s)
+
+
+def _interruption(rules: TurnRules, heard: Utterance, at_s: float) -> Reason | None:
+    if rules.phrases.has_stop_word(heard.text):
+        return "stop word"
+
+    if rules.phrases.telling_words(heard.text) >= rules.barge_in_words:
+        return "words"
+
+    if not heard.is_undecided or heard.is_known:
+        return None
+
+    sounding = heard.voice_s is not None
+    sure_s = heard.voiced_s(at_s) - (NOTICED_S if sounding else 0.0)
+    is_late = at_s >= heard.onset_s + rules.decide_s - DECIDED_BEFORE_S - EPSILON_S
+
+    if sounding and is_late and not _has_gap(heard):
+        sure_s += NOTICED_S  # the time is up, and nothing says that the voice has ended
+
+    return "speech" if sure_s >= rules.barge_in_s - EPSILON_S else None
+
+
+def _is_next_burst(heard: Utterance) -> bool:
+    """Its time is up; a burst of voice that sounds now is judged from its own onset."""
+    if heard.voice_s is None or not _has_gap(heard):
+        return False
+
+    heard.onset_s = heard.voice_s
+    return True
+
+
+def _has_gap(heard: Utterance) -> bool:
+    return heard.voice_s is not None and heard.voice_s > heard.onset_s + EPSILON_S

@@ -1,0 +1,93 @@
+"""How a reply becomes audible, and what follows from it. Pure."""
+
+from __future__ import annotations
+
+from atonce.agent import turn_interruptions as interruptions
+from atonce.agent.events import PlaybackBegan, PlaybackEnded
+from atonce.agent.turn_answers import consider, end, failed
+from atonce.agent.turn_events import Action, ReplyFailed, ReplyReady
+from atonce.agent.turn_situation import Situation
+
+
+def ready(now: Situation, event: ReplyReady) -> list[Action]:
+    speech = now.voice.speech
+
+    if speech is None or speech.number != event.reply:
+        return []
+
+    speech.is_ready = True
+    return consider(now, event.at_s)
+
+
+def fail(now: Situation, event: ReplyFailed) -> list[Action]:
+    speech = now.voice.speech
+
+    if speech is None or speech.number != event.reply:
+        return []
+
+    now.voice.speech = None
+    return failed(now, event.at_s, speech)
+
+
+def begin(now: Situation, event: PlaybackBegan) -> list[Action]:
+    """Something is audible: what it answers is answered."""
+    speech = now.voice.speech
+
+    if speech is None or event.tag != str(speech.number):
+        now.other_sound = event.tag
+        return []
+
+    speech.began_s = event.at_s
+
+    for one in speech.utterances:
+        one.is_spent = True
+
+    if speech.asked and not speech.continues:
+        now.cut_speech = None
+
+    for one in now.open_utterances:
+        one.is_undecided = now.voice.is_paused
+
+    return interruptions.go_on_speaking(now)
+
+
+def finish(now: Situation, event: PlaybackEnded) -> list[Action]:
+    """The whole of it was heard."""
+    speech = now.voice.speech
+
+    if speech is None or event.tag != str(speech.number):
+        return other_ended(now, event)
+
+    now.voice.speech = None
+    now.continued = 0
+
+    if speech.kind != "silence":
+        now.lively_s = event.at_s
+
+    if speech.continues:
+        now.cut_speech = None
+
+    if speech.kind == "goodbye":
+        return end(now, "goodbye")
+
+    for one in now.open_utterances:
+        one.is_undecided = False
+
+    actions = now.voice.resume() + consider(now, event.at_s)
+    return actions + _ask_for_less(now, event.at_s)
+
+
+def _ask_for_less(now: Situation, at_s: float) -> list[Action]:
+    """Who spoke for too long is told so after the reply."""
+    sentence = now.rules.sentences.get("too_long", "")
+    is_free = now.voice.speech is None and not now.open_utterances
+    is_told, now.tells_too_long = now.tells_too_long and is_free, False
+    return now.voice.say(at_s, "too_long", sentence) if is_told and sentence else []
+
+
+def other_ended(now: Situation, event: PlaybackEnded) -> list[Action]:
+    """What sounded besides replies, or what was stopped."""
+    if event.tag == now.other_sound:
+        now.other_sound = ""
+
+    return []
