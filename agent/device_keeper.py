@@ -100,10 +100,14 @@ class DeviceKeeper:
         was_late = now_s - self._looked_at_s > STALLED_S
         self._looked_at_s = now_s
 
+        # First without asking the system: where it hangs, the question would not return.
+        for line in self._lines:
+            self._check_alive(line, now_s, was_late=was_late)
+
         if any(line.open for line in self._lines):
-            there = self._system.watched()
+            there = self._there()
             for line in self._lines:
-                self._check(line, there, now_s, was_late=was_late)
+                self._check(line, there, now_s)
 
         lost = [line for line in self._lines if not line.open and line.retry_at_s <= now_s]
         if lost:
@@ -114,19 +118,29 @@ class DeviceKeeper:
         for line in self._lines:
             self._give_up(line)
 
-    def _check(
-        self, line: Line, there: Sequence[Device] | None, now_s: float, *, was_late: bool
-    ) -> None:
-        """Whether a line still does what it is for."""
+    def _there(self) -> Sequence[Device] | None:
+        try:
+            return self._system.watched()
+        except AudioError:
+            return None
+
+    def _check_alive(self, line: Line, now_s: float, *, was_late: bool) -> None:
+        """Whether callbacks come."""
+        if line.open is None:
+            return
+
+        if not line.open.is_running():
+            self._lose(line, "stopped (was it unplugged?)", now_s)
+        elif now_s - line.moved_at_s > STALLED_S and not was_late:
+            self._lose(line, "does not answer any more", now_s)
+
+    def _check(self, line: Line, there: Sequence[Device] | None, now_s: float) -> None:
+        """Whether it is still the right one, and of use."""
         if line.open is None or line.device is None:
             return
 
         if there is not None and line.device.ident not in [device.ident for device in there]:
             self._lose(line, "is gone (was it unplugged?)", now_s)
-        elif not line.open.is_running():
-            self._lose(line, "stopped (was it unplugged?)", now_s)
-        elif now_s - line.moved_at_s > STALLED_S and not was_late:
-            self._lose(line, "does not answer any more", now_s)
         elif there is not None and self._is_outvoted(line, there):
             self._give_up(line)
             line.trouble = "outvoted"
@@ -156,7 +170,7 @@ class DeviceKeeper:
         line.trouble = trouble
         line.retry_at_s = now_s
         back = (
-            "it is used again as soon as it is back" if line.wanted.strip() else "another is sought"
+            "it is used again as soon as it returns" if line.wanted.strip() else "another is sought"
         )
         self._say(f"{_capital(line.name)} {trouble}; {back}.")
         self._give_up(line)

@@ -80,7 +80,6 @@ class Microphone:
         self._sound_clock = SoundClock()
         self._rate_hz = 0
         self._generation = 0
-        self._is_given_silence = False
         self._playback: Playback | None = None
         self._played: PlayedTrack | None = None
         self._arrived = asyncio.Event()
@@ -170,12 +169,10 @@ class Microphone:
             self._generation = generation
             clock.restart()
 
-        end_s = clock.end_s
-        if self._is_given_silence and end_s is not None and at_s - heard.seconds < end_s - BLOCK_S:
-            self.dropped_s += heard.seconds  # silence stands in its place already
+        if clock.is_too_late(heard.seconds, at_s):
+            self.dropped_s += heard.seconds
             return
 
-        self._is_given_silence = False
         self._rate_hz = heard.rate_hz
         missing_s = clock.receive(heard.seconds, at_s)
         self.dropped_s += missing_s
@@ -192,7 +189,6 @@ class Microphone:
             if self._clock() - end_s < PATIENCE_S:
                 return
 
-            self._is_given_silence = True
             self._sound_clock.skip(BLOCK_S)
             yield self._frame(self._still(), end_s + BLOCK_S)
 

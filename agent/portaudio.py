@@ -28,6 +28,12 @@ from atonce.speech.resample import StreamResampler
 
 USUAL_HZ = (48_000, 44_100, 32_000, 16_000, 96_000, 8_000)
 """What devices take, the likeliest first."""
+BUFFER_S = {True: 0.0, False: 0.06}
+"""Asked of a microphone and of a loudspeaker: PortAudio takes two blocks at least. A microphone's
+sound waits in the system when a callback is late; a loudspeaker's third block bridges what else is
+heard as a click, and costs 20 ms."""
+IN_PASSING_S = 0.3
+"""Whoever asks twice a second cannot wait longer."""
 LOOK_S = 5.0
 """A fresh process lists the devices within a second; a slow disk takes longer."""
 INSTALL = (
@@ -79,7 +85,7 @@ class PortAudio:
 
     def watched(self) -> list[Device] | None:
         """What is there, where that can be told in passing."""
-        named = self._pulse.devices()
+        named = self._pulse.devices(within_s=IN_PASSING_S)
         self._is_named = self._is_named or bool(named)
         return named if self._is_named else None
 
@@ -162,7 +168,7 @@ class PortAudio:
                         channels=channels,
                         blocksize=round(BLOCK_S * rate_hz),
                         dtype="float32",
-                        latency="low",
+                        latency=BUFFER_S[device.is_input],
                         callback=callback,
                     )
                 except self._library.PortAudioError as fault:

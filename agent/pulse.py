@@ -7,18 +7,20 @@ below it, by an environment variable at the moment of opening.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atonce.agent.devices import Device
+from atonce.config.errors import AudioError
 
 if TYPE_CHECKING:
     from pulsectl import Pulse
 
 HOST = "PulseAudio"
-CONNECT_S = 2.0
-"""A server on the same machine answers within milliseconds."""
+ANSWER_S = 2.0
+"""A server on the same machine answers within milliseconds, and waits for ever where it hangs."""
 
 
 class PulseServer:
@@ -27,34 +29,53 @@ class PulseServer:
     def __init__(self) -> None:
         self._connection: Pulse | None = None
         self._is_there = True
+        self._asking: threading.Thread | None = None
+        self._answers: list[list[Device]] = []
 
-    def devices(self) -> list[Device]:
-        """Microphones and loudspeakers; empty where no such server runs."""
+    def devices(self, *, within_s: float = ANSWER_S) -> list[Device]:
+        """Microphones and loudspeakers; empty where no such server runs, AudioError where it does
+        not answer in time."""
         if not self._is_there:
             return []
 
+        if self._asking is None or not self._asking.is_alive():
+            self._answers.clear()
+            self._asking = threading.Thread(target=self._ask, name="pulse", daemon=True)
+            self._asking.start()
+
+        self._asking.join(within_s)
+
+        if self._asking.is_alive():
+            raise AudioError("PulseAudio does not answer")
+
+        return self._answers[0] if self._answers else []
+
+    def _ask(self) -> None:
+        self._answers.append(self._answer())
+
+    def _answer(self) -> list[Device]:
         try:
             import pulsectl
         except (ImportError, OSError):  # a system without libpulse
             self._is_there = False
             return []
 
+        for info in (pulsectl.PulseSourceInfo, pulsectl.PulseSinkInfo):
+            info._init_from_struct = _keep_rate
+
         try:
             return self._asked(pulsectl.Pulse)
         except (pulsectl.PulseError, OSError):
-            self.close()
-            return []
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
 
-    def close(self) -> None:
-        """Hang up."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+            return []
 
     def _asked(self, pulse: type[Pulse]) -> list[Device]:
         if self._connection is None:
             self._connection = pulse("atonce", connect=False)
-            self._connection.connect(timeout=CONNECT_S)
+            self._connection.connect()
 
         server = self._connection.server_info()
         # A monitor is a loudspeaker's own sound: to hear with it is to hear oneself.
@@ -84,9 +105,15 @@ def chosen(device: Device) -> Iterator[None]:
             os.environ[key] = before
 
 
-def _device(node: object, *, is_input: bool, default: str) -> Device:
+def _keep_rate(node: Any, told: Any) -> None:
+    """pulsectl keeps a pointer to the rate, into memory that libpulse frees: take it in time."""
+    node.rate_hz = int(told.sample_spec.rate)
+
+
+def _device(node: Any, *, is_input: bool, default: str) -> Device:
     """A source or a sink as pulsectl has it."""
-    name, description = str(getattr(node, "name", "")), str(getattr(node, "description", ""))
-    rate_hz = int(getattr(getattr(node, "sample_spec", None), "rate", 48_000))
-    channels = int(getattr(node, "channel_count", 1))
-    return Device(description or name, name, HOST, is_input, rate_hz, channels, name == default)
+    name = str(node.name)
+    title = str(node.description or name)
+    return Device(
+        title, name, HOST, is_input, node.rate_hz, int(node.channel_count), name == default
+    )
