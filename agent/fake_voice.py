@@ -186,7 +186,11 @@ def _best_lag(sound: Samples, recording: Samples) -> int:
 
 def _is_alike(sound: Samples, recording: Samples, cell: int, lag: int) -> bool:
     first = cell * _CELL
-    one, other = sound[first : first + _CELL], recording[max(0, first + lag) : first + lag + _CELL]
+
+    if first + lag < 0:
+        return False
+
+    one, other = sound[first : first + _CELL], recording[first + lag : first + lag + _CELL]
 
     if len(other) < _CELL or _level(one) < _STILL or _level(other) < _STILL:
         return False
