@@ -25,13 +25,15 @@ def consider(now: Situation, at_s: float) -> list[Action]:
     if now.voice.is_audible:
         return []
 
-    together = scope(now.utterances)
+    speech, together = now.voice.speech, scope(now.utterances)
     is_due = any(one.is_due for one in together)
     is_over = is_due or not now.is_speech_on
 
+    if speech is not None and speech.is_due:
+        return _insist(now, at_s)
+
     if not together:
-        is_free = is_over or (now.voice.speech is not None and now.voice.speech.is_due)
-        return now.voice.release(at_s) if is_free else []
+        return now.voice.release(at_s) if is_over else []
 
     if not all(one.is_known for one in together):
         return []
@@ -112,8 +114,12 @@ def end(now: Situation, reason: Literal["goodbye", "silence"]) -> list[Action]:
 def _is_nothing(now: Situation, words: str, together: Sequence[Utterance]) -> bool:
     """No words, or a backchannel to something that was cut."""
     speech = now.voice.speech
+
+    if not words or (speech is not None and is_same(speech.asked, words)):
+        return not words
+
     is_listening = any(one.has_cut for one in together) or (speech is not None and speech.continues)
-    return not words or (is_listening and now.rules.phrases.is_backchannel(words))
+    return is_listening and now.rules.phrases.is_backchannel(words)
 
 
 def _pass_over(
@@ -162,8 +168,21 @@ def _wants_silence(now: Situation, together: Sequence[Utterance]) -> bool:
     return is_meant and phrases.is_stop(last.text)
 
 
+def _insist(now: Situation, at_s: float) -> list[Action]:
+    """What cannot wait is not replaced: what was said meanwhile is answered after it."""
+    known = [one for one in now.open_utterances if one.is_known and one.is_over]
+
+    if _wants_silence(now, known):
+        return _fall_silent(now, known, is_over=True)
+
+    return now.voice.release(at_s)
+
+
 def _fall_silent(now: Situation, together: Sequence[Utterance], *, is_over: bool) -> list[Action]:
     actions = now.voice.drop("stop word")
+
+    for one in together:
+        one.has_cut = True
 
     if is_over:
         _spend(together)

@@ -117,7 +117,8 @@ def _interruption(rules: TurnRules, heard: Utterance, at_s: float) -> Reason | N
     is_late = at_s >= heard.onset_s + rules.decide_s - DECIDED_BEFORE_S - EPSILON_S
 
     if sounding and is_late and not _has_gap(heard):
-        sure_s += NOTICED_S  # the time is up, and nothing says that the voice has ended
+        # The time is up, and nothing says that the voice has ended.
+        sure_s += NOTICED_S + DECIDED_BEFORE_S
 
     return "speech" if sure_s >= rules.barge_in_s - EPSILON_S else None
 
