@@ -100,7 +100,8 @@ class Ears:
         self._is_due = asyncio.Event()
 
     async def hear(self, frame: Frame) -> None:
-        """The next frame; what it shows is told before this returns."""
+        """The next frame; what it shows is told before this returns. EngineError: it was not heard
+        as it should be; the talk can go on."""
         heard = frame.heard
 
         if self.is_muted:
@@ -112,6 +113,10 @@ class Ears:
             lambda: self._with_sound(self.listener.hear(heard, frame.played))
         )
         self._hand_on(found)
+        fault, self.listener.fault = self.listener.fault, None
+
+        if fault is not None:
+            raise fault
 
     async def close_utterance(self) -> None:
         """What is being said ends here."""

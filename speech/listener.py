@@ -10,6 +10,8 @@ Rule 1. It transcribes nothing: where a `TranscriptDue` comes out, its owner tak
 Rule 2. Sound is kept from the beginning of the utterance on; that of an event can be had until the
         next call of `hear`.
 Rule 3. What is no number in the sound, and what is beyond full scale, is counted and mended.
+Rule 4. Where an engine fails, time goes on: a frame that cannot be judged counts as silence, one
+        that cannot be freed of the echo is heard as it is, and the fault is kept for the owner.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 import soxr
 
+from atonce.config.errors import EngineError
 from atonce.speech.echo import NoCanceller
 from atonce.speech.endpoint import (
     Activity,
@@ -72,6 +75,8 @@ class Listener:
         """Samples that were no numbers, so far."""
         self.clipped_samples = 0
         """Samples at or beyond full scale, so far."""
+        self.fault: EngineError | None = None
+        """Why an engine failed last; whoever tells of it takes it away."""
 
     @property
     def now_s(self) -> float:
@@ -130,7 +135,13 @@ class Listener:
         """All whole blocks that came in, without what was played."""
         block = self._rate_hz // _BLOCKS_A_SECOND
         ready = self._heard.waiting // block * block
-        return self._canceller.cancel(self._heard.get(ready), self._played.get(ready))
+        heard, played = self._heard.get(ready), self._played.get(ready)
+
+        try:
+            return self._canceller.cancel(heard, played)
+        except EngineError as error:
+            self.fault = error
+            return heard
 
     def _judge(self, frame: Samples) -> list[EarEvent]:
         seconds = len(frame) / self._rate_hz
@@ -138,8 +149,15 @@ class Listener:
         self._floor.hear(frame, seconds)
         self.level_db = level_db(frame)
         raised = frame * np.float32(10 ** (self._floor.gain_db / 20))
-        voice = self._detector.probability(np.clip(raised, -1.0, 1.0))
+        voice = self._probability(np.clip(raised, -1.0, 1.0))
         return self._noted(self._endpoint.hear(Activity(seconds, voice, self.level_db)))
+
+    def _probability(self, frame: Samples) -> float:
+        try:
+            return self._detector.probability(frame)
+        except EngineError as error:
+            self.fault = error
+            return 0.0
 
     def _noted(self, events: list[SpeechEvent]) -> list[EarEvent]:
         is_voiced = self._endpoint.is_voiced

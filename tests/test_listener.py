@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from atonce.config import models
+from atonce.config.errors import EngineError
 from atonce.speech import audio_file
 from atonce.speech.echo import WebRtcCanceller
 from atonce.speech.endpoint import (
@@ -288,3 +289,26 @@ def test_the_example_of_the_page_about_the_ears_works(
     exec(page.split("```python\n")[1].split("```")[0], {})
 
     assert "ticket" in capsys.readouterr().out
+
+
+def test_an_engine_that_fails_costs_no_time_and_is_told_of() -> None:
+    class Breaks(FakeVoiceDetector):
+        left = 5
+
+        def probability(self, frame: Samples) -> float:
+            self.left -= 1
+
+            if self.left >= 0:
+                raise EngineError("it broke")
+
+            return super().probability(frame)
+
+    listener = Listener(Breaks())
+    events = listener.hear(Audio(np.zeros(16_000, np.float32), 16_000))
+    events += listener.hear(Audio(np.full(16_000, 0.3, np.float32), 16_000))
+
+    assert str(listener.fault) == "it broke"
+    assert listener.now_s == pytest.approx(2.0, abs=0.04)
+    assert [event.voice_s for event in events if isinstance(event, SpeechStarted)] == [
+        pytest.approx(1.0, abs=0.04)
+    ]

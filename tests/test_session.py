@@ -1,0 +1,491 @@
+"""A whole talk on a virtual clock, with engines that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from atonce.agent.engines import Engines
+from atonce.agent.events import (
+    ErrorRaised,
+    FirstAudio,
+    ReplyEnded,
+    ReplySettled,
+    ReplyWithdrawn,
+    SentenceSaid,
+    SessionEvent,
+    StateChanged,
+    TalkEnded,
+)
+from atonce.agent.fake_voice import SoundBook, spoken
+from atonce.agent.fakes import (
+    Costs,
+    Due,
+    Effort,
+    InlineWorker,
+    Pace,
+    ScriptedDetector,
+    ScriptedSynthesizer,
+    ScriptedTranscriber,
+    ScriptedWriter,
+    as_told,
+)
+from atonce.agent.playback import Playback
+from atonce.agent.session import Session
+from atonce.agent.transport import FRAME_S, Frame
+from atonce.agent.virtual_time import run
+from atonce.agent.worker import Arbiter, Stage
+from atonce.config.errors import EngineError
+from atonce.config.load import defaults
+from atonce.config.processor import Shares
+from atonce.speech.endpoint import EndpointRules
+from atonce.speech.listener import Listener
+from atonce.speech.protocols import Audio, Samples
+
+RATE = 16_000
+BLOCK = round(FRAME_S * RATE)
+QUIET = ['agent.sentences.greeting=""', "turn.silence_prompt_s=0"]
+LONG = (
+    "We open at half past nine in the morning, then the guided tour starts at the fountain, and "
+    "after that the workshop on the second floor is free for everybody who likes pottery."
+)
+REPLIES = {
+    "open": "We open at ten.",
+    "cost": "It costs eight euros.",
+    "tell": LONG,
+}
+
+
+@dataclass(slots=True)
+class Phone:
+    """A transport on the loop's clock: words at their times, and what the person hears."""
+
+    sounds: list[tuple[float, Audio]]
+    seconds: float
+    book: SoundBook
+    echo_db: float | None = None
+    playback: Playback = field(default_factory=lambda: Playback(RATE))
+    events: list[SessionEvent] = field(default_factory=list)
+    played: list[Samples] = field(default_factory=list)
+
+    async def listen(self) -> AsyncIterator[Frame]:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        whole = np.zeros(round(self.seconds * RATE), np.float32)
+
+        for at_s, audio in self.sounds:
+            first = round(at_s * RATE)
+            whole[first : first + len(audio.samples)] += audio.samples[: len(whole) - first]
+            self.book.add(audio, at_s=began_s + at_s)
+
+        for number in range(round(self.seconds / FRAME_S)):
+            self.played.append(self.playback.take(BLOCK, began_s + number * FRAME_S))
+            at_s = began_s + (number + 1) * FRAME_S
+            await asyncio.sleep(at_s - loop.time())
+            yield Frame(Audio(whole[number * BLOCK : (number + 1) * BLOCK], RATE), None, at_s)
+
+    def publish(self, event: SessionEvent) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type | tuple[type, ...]) -> list[object]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def level(self, from_s: float, until_s: float) -> float:
+        """RMS of what the person hears in a stretch."""
+        heard = np.concatenate(self.played)[round(from_s * RATE) : round(until_s * RATE)]
+        return float(np.sqrt(np.square(heard).mean()))
+
+
+@dataclass(slots=True)
+class Talk:
+    """What came of it."""
+
+    phone: Phone
+    writer: ScriptedWriter
+    session: Session
+
+    @property
+    def replies(self) -> list[str]:
+        """What was heard of each reply, and of each sentence."""
+        return [event.heard for event in self.phone.of(ReplyEnded)]
+
+    @property
+    def states(self) -> list[str]:
+        return [event.state for event in self.phone.of(StateChanged)]
+
+    @property
+    def asked(self) -> list[object]:
+        """The prompts that were read for a reply."""
+        return [prompt for _, prompt in self.writer.prompts if prompt.question]
+
+
+Change = Callable[[Engines], Engines]
+
+
+def talk(
+    *said: tuple[float, str | Audio],
+    seconds: float = 8.0,
+    settings: Sequence[str] = (),
+    replies: dict[str, str] | None = None,
+    costs: Costs | None = None,
+    pace: Pace = as_told,
+    change: Change = lambda engines: engines,
+    during: Callable[[Session], None] = lambda _: None,
+    watch: Callable[[Phone, ScriptedWriter], None] = lambda *_: None,
+) -> Talk:
+    """A talk in which these words are said at these times."""
+
+    async def main() -> Talk:
+        loop = asyncio.get_running_loop()
+        chosen = defaults([*QUIET, *settings]).settings
+        book, effort = SoundBook(), Effort()
+        engines, writer = scripted(book, effort, replies or REPLIES, costs or Costs(), pace)
+        sounds = [(at, spoken(what) if isinstance(what, str) else what) for at, what in said]
+        phone = Phone(sounds, seconds, book)
+        listener = Listener(ScriptedDetector(), EndpointRules.from_settings(chosen.endpoint))
+        session = Session(chosen, change(engines), phone, clock=loop.time, listener=listener)
+
+        during(session)
+        watch(phone, writer)
+        await session.run()
+        return Talk(phone, writer, session)
+
+    return run(main())
+
+
+def scripted(
+    book: SoundBook, effort: Effort, replies: dict[str, str], costs: Costs, pace: Pace
+) -> tuple[Engines, ScriptedWriter]:
+    def now_s() -> float:
+        return asyncio.get_running_loop().time()
+
+    two = Shares(cores=2, hearing=2, writing=2, speaking=1, heavy_calls=1, speaks_beside=True)
+    arbiter = Arbiter(two)
+
+    def worker(stage: Stage) -> InlineWorker:
+        return InlineWorker(arbiter, stage, effort=effort, pace=pace)
+
+    writer = ScriptedWriter(replies, costs, effort, now_s)
+    engines = Engines(
+        ScriptedTranscriber(book, costs, effort, now_s),
+        worker(Stage.FINAL_TRANSCRIPT),
+        writer,
+        worker(Stage.REPLY),
+        ScriptedSynthesizer(book, costs, effort, now_s),
+        worker(Stage.SYNTHESIS),
+    )
+    return engines, writer
+
+
+def at(when_s: float, call: Callable[[], object]) -> None:
+    asyncio.get_running_loop().call_later(when_s, call)
+
+
+UNCHECKED = ["agent.check=false"]
+
+
+def test_a_question_is_answered_and_the_talk_ends_with_the_stream() -> None:
+    done = talk((0.5, "When do you open"), settings=UNCHECKED)
+    ended = done.phone.of(TalkEnded)
+
+    assert done.replies == ["We open at ten."]
+    assert done.states == ["hearing", "thinking", "speaking", "listening"]
+    assert ended == [TalkEnded(pytest.approx(8.0, abs=0.05), "closed")]
+    assert len(done.phone.of(FirstAudio)) == 1
+
+
+def test_the_next_prompt_holds_what_was_heard() -> None:
+    done = talk(
+        (0.5, "When do you open"), (6.0, "What does it cost"), seconds=12, settings=UNCHECKED
+    )
+    history = done.asked[-1].history
+
+    assert done.replies == ["We open at ten.", "It costs eight euros."]
+    assert [(past.question, past.reply) for past in history] == [
+        ("When do you open", "We open at ten.")
+    ]
+
+
+def test_the_history_is_read_before_the_next_question_comes() -> None:
+    done = talk((0.5, "When do you open"), seconds=8, settings=UNCHECKED)
+    _, ahead = done.writer.prompts[-1]
+
+    assert ahead.question == ""
+    assert [past.reply for past in ahead.history] == ["We open at ten."]
+
+
+def test_an_interruption_silences_at_once_and_the_very_next_prompt_knows_what_was_heard() -> None:
+    done = talk(
+        (0.5, "Please tell me everything"),
+        (6.0, "wait what does it cost"),
+        seconds=16,
+        settings=UNCHECKED,
+    )
+    heard, reply = done.replies
+    first = done.phone.of(FirstAudio)[0].at_s
+    history = done.asked[-1].history
+
+    assert 6.0 - first > 1.0  # it was in the middle
+    assert done.phone.level(6.2, 7.0) < 0.1 * done.phone.level(first, 6.0)
+    assert done.phone.of(ReplyEnded)[0].is_cut
+    assert LONG.startswith(heard.rstrip("…"))
+    assert history[-1].reply.rstrip("…").strip() == heard.rstrip("…").strip()
+    assert history[-1].reply.endswith("…")
+    assert reply == "It costs eight euros."
+
+
+def test_a_backchannel_pauses_and_the_reply_goes_on_to_its_end() -> None:
+    done = talk((0.5, "Please tell me everything"), (6.0, "mhm"), seconds=25, settings=UNCHECKED)
+
+    assert done.replies == [LONG]
+    assert "paused" in done.states
+    assert done.states[-2:] == ["speaking", "listening"]
+
+
+def test_a_noise_before_the_first_sound_never_swallows_the_reply() -> None:
+    clap = Audio((np.random.default_rng(0).uniform(-0.5, 0.5, 3200)).astype(np.float32), RATE)
+    done = talk((0.5, "When do you open"), (2.0, clap), settings=UNCHECKED)
+
+    assert done.replies == ["We open at ten."]
+
+
+def test_a_late_transcript_belongs_to_its_turn() -> None:
+    def late(stage: Stage, seconds: float) -> Due:
+        return Due(seconds, 3.0 if stage is Stage.FINAL_TRANSCRIPT else 0.0)
+
+    done = talk((0.5, "When do you open"), seconds=12, pace=late, settings=UNCHECKED)
+
+    assert done.replies == ["We open at ten."]
+
+
+def test_a_question_in_two_breaths_gets_one_answer() -> None:
+    done = talk((0.5, "What does"), (1.5, "it cost to get in"), seconds=12, settings=UNCHECKED)
+
+    assert done.replies == ["It costs eight euros."]
+    assert done.asked[-1].question == "What does it cost to get in"
+
+
+def test_a_withdrawn_draft_makes_no_sound() -> None:
+    done = talk((0.5, "When do you open"), (1.7, "tomorrow I mean"), seconds=12, settings=UNCHECKED)
+    first = done.phone.of(FirstAudio)[0].at_s
+
+    assert done.replies == ["We open at ten."]
+    assert done.phone.of(ReplyWithdrawn)
+    assert done.phone.level(0.0, first) == 0.0
+
+
+def test_goodbye_is_said_and_ends_the_talk() -> None:
+    done = talk((0.5, "Goodbye"), seconds=30)
+    said = [event.kind for event in done.phone.of(SentenceSaid)]
+
+    assert said == ["goodbye"]
+    assert done.phone.of(TalkEnded)[0].reason == "goodbye"
+    assert done.phone.of(TalkEnded)[0].at_s < 10
+
+
+def test_the_greeting_is_said_first() -> None:
+    done = talk(settings=["agent.sentences.greeting=Hello there."], seconds=4)
+
+    assert done.replies == ["Hello there."]
+    assert done.phone.of(SentenceSaid)[0].kind == "greeting"
+
+
+def test_go_on_continues_where_it_was_cut_without_a_word_twice() -> None:
+    done = talk(
+        (0.5, "Please tell me everything"),
+        (6.0, "stop"),
+        (9.0, "go on"),
+        seconds=30,
+        settings=UNCHECKED,
+    )
+    heard, rest = done.replies[0], done.replies[-1]
+
+    assert heard.rstrip("…").split() + rest.split() == LONG.split()
+    last = done.asked[-1]
+    assert last.question == "Please tell me everything"
+    assert last.history == ()  # what was heard of it stands on the canvas
+
+
+# ---- faults ----
+
+
+class Failing:
+    """Fails the first time, or as often as told."""
+
+    def __init__(self, inner: object, method: str, times: int = 1) -> None:
+        self._inner, self._method, self._left = inner, method, times
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._inner, name)
+
+        if name != self._method or self._left <= 0:
+            return found
+
+        def fail(*_: object, **__: object) -> object:
+            self._left -= 1
+            raise EngineError(f"the engine broke in {name}")
+
+        return fail
+
+
+def broken(kind: str, method: str, times: int = 1) -> Change:
+    def change(engines: Engines) -> Engines:
+        return replace(engines, **{kind: Failing(getattr(engines, kind), method, times)})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"), [("writer", "read"), ("writer", "write"), ("transcriber", "transcribe")]
+)
+def test_when_an_engine_fails_it_is_said_and_the_talk_goes_on(kind: str, method: str) -> None:
+    done = talk(
+        (0.5, "When do you open"),
+        (9.0, "What does it cost"),
+        seconds=16,
+        settings=["agent.check=false", "agent.sentences.apology=I am sorry."],
+        change=broken(kind, method),
+    )
+
+    assert done.replies == ["I am sorry.", "It costs eight euros."]
+    assert [event.message for event in done.phone.of(ErrorRaised)] == [
+        f"the engine broke in {method}"
+    ]
+
+
+def test_a_synthesizer_that_fails_still_apologises_with_a_sentence_that_was_kept() -> None:
+    class Breaks:
+        """Fails only for the reply."""
+
+        def __init__(self, inner: object) -> None:
+            self._inner = inner
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+        def synthesize(self, text: str) -> Iterator[Audio]:
+            if "sorry" not in text:
+                raise EngineError("no voice")
+
+            yield from self._inner.synthesize(text)
+
+    done = talk(
+        (0.5, "When do you open"),
+        settings=["agent.check=false", "agent.sentences.apology=I am sorry."],
+        change=lambda engines: replace(engines, synthesizer=Breaks(engines.synthesizer)),
+    )
+
+    assert done.replies == ["I am sorry."]
+
+
+def test_ears_that_fail_are_told_of_once_and_heal() -> None:
+    class Deaf(ScriptedDetector):
+        left = 20
+
+        def probability(self, frame: Samples) -> float:
+            Deaf.left -= 1
+
+            if Deaf.left > 0:
+                raise EngineError("the detector broke")
+
+            return super().probability(frame)
+
+    async def main() -> Phone:
+        loop = asyncio.get_running_loop()
+        chosen = defaults([*QUIET, *UNCHECKED]).settings
+        book = SoundBook()
+        engines, _ = scripted(book, Effort(), REPLIES, Costs(), as_told)
+        phone = Phone([(2.0, spoken("When do you open"))], 9.0, book)
+        await Session(chosen, engines, phone, clock=loop.time, listener=Listener(Deaf())).run()
+        return phone
+
+    phone = run(main())
+
+    assert [event.message for event in phone.of(ErrorRaised)] == ["the detector broke"]
+    assert [event.heard for event in phone.of(ReplyEnded)] == ["We open at ten."]
+
+
+# ---- commands ----
+
+
+def test_a_written_question_is_answered_and_stop_silences() -> None:
+    def during(session: Session) -> None:
+        at(1.0, lambda: session.ask("Please tell me everything"))
+        at(4.0, session.stop)
+
+    done = talk(seconds=8, settings=UNCHECKED, during=during)
+
+    assert done.phone.level(4.1, 8.0) == 0.0
+    assert done.phone.of(ReplyEnded)[0].is_cut
+
+
+def test_a_muted_session_hears_nothing() -> None:
+    done = talk((0.5, "When do you open"), during=lambda session: session.mute(is_muted=True))
+
+    assert done.replies == []
+    assert done.states == []
+
+
+def test_a_polite_end_says_goodbye_and_is_over() -> None:
+    done = talk(seconds=30, during=lambda session: at(1.0, session.end))
+    ended = done.phone.of(TalkEnded)[0]
+
+    assert [event.heard for event in done.phone.of(ReplyEnded)] == [
+        defaults([]).settings.agent.sentences.goodbye
+    ]
+    assert (ended.reason, ended.at_s < 9.0) == ("ended", True)
+
+
+def test_steps_chosen_by_hand_stay_inside_the_range() -> None:
+    def during(session: Session) -> None:
+        session.choose_steps(1000)
+
+    done = talk(
+        (0.5, "When do you open"),
+        settings=["agent.check=false", "llm.max_steps=9"],
+        during=during,
+    )
+
+    assert done.phone.of(ReplySettled)[0].reply.steps <= 9
+
+
+# ---- length ----
+
+
+def test_two_hundred_turns_take_the_same_time_and_leave_nothing_behind() -> None:
+    turns, every_s = 200, 1.6
+    sizes: dict[int, int] = {}
+
+    def during(session: Session) -> None:
+        for turn in range(turns):
+            at(turn * every_s + 0.2, lambda: session.ask("When do you open"))
+
+    def look(phone: Phone, writer: ScriptedWriter, turn: int) -> None:
+        phone.played.clear()
+        phone.events[:] = phone.of((FirstAudio, ReplyEnded))
+        writer.prompts.clear()
+        sizes[turn] = tracemalloc.get_traced_memory()[0]
+
+    def watch(phone: Phone, writer: ScriptedWriter) -> None:
+        for turn in range(turns):
+            at(turn * every_s + 1.5, partial(look, phone, writer, turn))
+
+    tracemalloc.start()
+
+    try:
+        done = talk(seconds=turns * every_s, settings=UNCHECKED, during=during, watch=watch)
+    finally:
+        tracemalloc.stop()
+
+    audible = [event.at_s for event in done.phone.of(FirstAudio)]
+    waits = [at_s - turn * every_s for turn, at_s in enumerate(audible)]
+
+    assert len(done.replies) == turns
+    assert waits[199] == pytest.approx(waits[2], abs=0.03)
+    assert sizes[199] < 1.05 * sizes[20]
