@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from atonce.agent.knowledge import build_prompt
+from atonce.agent.mouth import Sentences
 from atonce.agent.names import names
 from atonce.agent.worker import Arbiter, Runner, Stage, Worker
 from atonce.config import models, registry
@@ -39,6 +40,8 @@ class Engines:
     """Writes, on the writer's thread, where the writer's replies fail; None: nobody does."""
     listening: Runner | None = None
     """The thread of voice detectors and echo cancellers, of all sessions; None: the loop's own."""
+    sentences: Sentences = field(default_factory=Sentences)
+    """Fixed sentences as the synthesizer spoke them, for all sessions."""
 
 
 def ensure_models(settings: Settings, *, say: Callable[[str], None], hears: bool = True) -> None:

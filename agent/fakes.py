@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -144,7 +144,9 @@ class InlineWorker:
 
         return deliver, seconds
 
-    async def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
+    async def iterate(
+        self, items: Iterator[T], *, stage: Stage | None = None
+    ) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
 
         def following() -> T | object:
@@ -184,7 +186,9 @@ class PacedWorker:
         await asyncio.sleep(late_s)
         return result
 
-    async def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
+    async def iterate(
+        self, items: Iterator[T], *, stage: Stage | None = None
+    ) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
 
         def following() -> T | object:

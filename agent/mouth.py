@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +46,7 @@ class Mouth:
         self._playback = playback
         self._kept = kept or Sentences()
         self._turn = asyncio.Lock()
+        self._waiting = 0  # texts that are spoken, or wait to be
 
     async def say(
         self,
@@ -60,27 +62,41 @@ class Mouth:
         is_released: it may be heard as soon as it is there. tell: is given every piece, when it
         waits in the playback. is_kept: it will be said again. EngineError: no sound came.
         """
-        said = _chunks(text)
-
-        if not said:
+        if not _chunks(text):
             return False
 
-        # Two texts at once would mix their pieces.
-        async with self._turn:
-            is_first = True
+        self._waiting += 1
 
-            async for piece in self._pieces(text, said, is_kept=is_kept):
-                if is_first:
+        try:
+            async with self._turn:  # two texts at once would mix their pieces
+                return await self._say(number, text, is_released, tell, is_kept=is_kept)
+        finally:
+            self._waiting -= 1
+
+    async def _say(
+        self,
+        number: int,
+        text: str,
+        is_released: Callable[[], bool],
+        tell: Callable[[Audio], None],
+        *,
+        is_kept: bool,
+    ) -> bool:
+        has_begun = False
+
+        try:
+            async for piece in self._pieces(text, _chunks(text), is_kept=is_kept):
+                if not has_begun:
                     self._playback.begin(str(number), is_held=not is_released())
-                    is_first = False
+                    has_begun = True
 
                 self._playback.put(piece)
                 tell(piece)
-
-            if not is_first:
+        finally:
+            if has_begun:  # what is there is all there will be
                 self._playback.finish()
 
-        if is_first:
+        if not has_begun:
             raise EngineError(
                 f"the synthesizer gave no sound for {text!r}; choose another voice or engine"
                 " (synthesizer.voice, synthesizer.engine)"
@@ -91,17 +107,27 @@ class Mouth:
     async def prepare(self, sentences: Sequence[str]) -> None:
         """Keep these as sound, when nobody else needs the synthesizer."""
         for text in sentences:
-            said = _chunks(text)
-
-            if said and text not in self._kept:
+            while _chunks(text) and text not in self._kept:
                 async with self._turn:
-                    sound = spoken(said, self._synthesizer)
-                    idle = self._speaking.iterate(sound, stage=Stage.EARLY_DRAFT)
-                    self._kept.put(text, [piece async for piece in idle])
+                    await self._prepare(text)
+
+    async def _prepare(self, text: str) -> None:
+        """Make one; given up as soon as somebody wants to speak."""
+        sound = spoken(_chunks(text), self._synthesizer)
+        made: list[Audio] = []
+
+        async with aclosing(self._speaking.iterate(sound, stage=Stage.EARLY_DRAFT)) as pieces:
+            async for piece in pieces:
+                made.append(piece)
+
+                if self._waiting:
+                    return
+
+        self._kept.put(text, made)
 
     async def _pieces(
         self, text: str, said: Sequence[str], *, is_kept: bool
-    ) -> AsyncIterator[Audio]:
+    ) -> AsyncGenerator[Audio, None]:
         kept = self._kept.get(text)
 
         if kept is not None:

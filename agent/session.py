@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from atonce.agent import live_facts, loop_lag
 from atonce.agent.boundary import Boundary
@@ -25,6 +25,7 @@ from atonce.agent.ears import Ears, open_listener
 from atonce.agent.engines import Engines
 from atonce.agent.events import (
     ErrorRaised,
+    FactsRenewed,
     LevelMeasured,
     ReplyEnded,
     SessionEvent,
@@ -35,8 +36,8 @@ from atonce.agent.events import (
     TalkEnded,
 )
 from atonce.agent.facts import Facts, FixedFacts
-from atonce.agent.live_facts import LiveFacts
-from atonce.agent.mouth import Mouth, Sentences
+from atonce.agent.live_facts import LiveFacts, Renew
+from atonce.agent.mouth import Mouth
 from atonce.agent.pipeline import rules_of
 from atonce.agent.planning import FixedPlanner, Planner
 from atonce.agent.replier import Replier
@@ -89,12 +90,10 @@ class Session:
         facts: Facts | None = None,
         planner: Planner | None = None,
         observers: Sequence[Callable[[SessionEvent], None]] = (),
-        sentences: Sentences | None = None,
     ) -> None:
         """clock: that of the event loop which runs it. listener, rules, facts: as the settings say,
         if not given; facts that are given are kept up by whoever gives them. observers: told what
-        the transport is told. sentences: kept as sound, for sessions that share a voice.
-        ValueError: engines without ears.
+        the transport is told. ValueError: engines without ears.
         """
         if engines.transcriber is None:
             raise ValueError("a session hears: load(…, hears=True)")
@@ -104,13 +103,17 @@ class Session:
         self._turn = Turn(self._rules)
         self._state = self._turn.state
         self._boundary = Boundary(clock, self._publish)
-        self._own_facts = None if facts else _live(settings, engines, clock)
+        self._own_facts = None if facts else _live(settings, clock, self._renew)
+        self._read_facts = live_facts.reader(settings, engines)
+        self._known_facts: Mapping[str, str] = settings.agent.facts
         self._conversation = Conversation(
             most_turns=settings.turn.history_turns,
             most_words=settings.turn.history_words,
             unheard_s=self._rules.unheard_s,
         )
-        self._mouth = Mouth(engines.synthesizer, engines.speaking, transport.playback, sentences)
+        self._mouth = Mouth(
+            engines.synthesizer, engines.speaking, transport.playback, engines.sentences
+        )
         reply_rules = rules_of(settings)
         self._replier = Replier(
             engines,
@@ -320,6 +323,14 @@ class Session:
             case _:
                 self._speeches.do(action)
 
+    async def _renew(self, facts: Mapping[str, str]) -> None:
+        """Facts changed: the writer reads them now, not when the next question has come."""
+        await self._read_facts(facts)
+        await self._replier.read_ahead()
+        known, self._known_facts = self._known_facts, dict(facts)
+        changed = [name for name, fact in facts.items() if known.get(name) != fact]
+        self._publish(FactsRenewed(self._clock(), tuple(changed)))
+
     def _report(self, report: Report) -> None:
         if report.is_fault:
             logger.warning("%s while %s", report.message, report.state)
@@ -343,9 +354,7 @@ class Session:
             self._finish("ended")
 
 
-def _live(settings: Settings, engines: Engines, clock: Callable[[], float]) -> LiveFacts | None:
-    if not settings.agent.live_facts:
-        return None
-
-    renew = live_facts.reader(settings, engines)
-    return LiveFacts(settings.agent, clock=clock, renew=renew)
+def _live(settings: Settings, clock: Callable[[], float], renew: Renew) -> LiveFacts | None:
+    return (
+        LiveFacts(settings.agent, clock=clock, renew=renew) if settings.agent.live_facts else None
+    )

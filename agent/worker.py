@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from itertools import count
@@ -108,7 +108,7 @@ class Runner(Protocol):
         """The result of a call; a cancelled wait does not stop the call itself."""
         ...
 
-    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
+    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
         ...
 
@@ -144,7 +144,9 @@ class Worker:
         running.add_done_callback(give_back)
         return await result
 
-    async def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
+    async def iterate(
+        self, items: Iterator[T], *, stage: Stage | None = None
+    ) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items.
 
         Between two items the processor goes to whoever needs it more.
@@ -153,8 +155,17 @@ class Worker:
         def following() -> T | object:
             return next(items, _END)
 
-        while (item := await self.run(following, stage=stage)) is not _END:
-            yield item  # type: ignore[misc]  # the end mark never gets here
+        try:
+            while (item := await self.run(following, stage=stage)) is not _END:
+                yield item  # type: ignore[misc]  # the end mark never gets here
+        finally:
+            self._thread.submit(_close, items)
+
+
+def _close(items: Iterator[T]) -> None:
+    """In the engine's own thread, behind the call that may still run: what it holds is let go."""
+    if isinstance(items, Generator):
+        items.close()
 
 
 class Staged:
@@ -169,7 +180,9 @@ class Staged:
         """The result of a call; see Runner."""
         return await self._runner.run(call, stage=self._urgency() if stage is None else stage)
 
-    async def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncIterator[T]:
+    async def iterate(
+        self, items: Iterator[T], *, stage: Stage | None = None
+    ) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; see Runner."""
 
         def following() -> T | object:
@@ -191,7 +204,7 @@ class Here:
         items: Iterator[T],
         *,
         stage: Stage | None = None,  # noqa: ARG002
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T, None]:
         """The items of a generator."""
         for item in items:
             yield item
