@@ -8,6 +8,7 @@ if __name__ == "__main__":  # until main listens, Ctrl-C ends the program withou
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -77,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"atonce {version('atonce')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_ask(commands)
+    _add_talk(commands)
+    _add_devices(commands)
     _add_race(commands)
     _add_fill(commands)
     _add_tune(commands)
@@ -118,6 +121,25 @@ def _add_ask(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
     _with_settings(parser)
     parser.set_defaults(run=_ask)
+
+
+def _add_talk(commands: _Commands) -> None:
+    parser = commands.add_parser("talk", help="talk through this machine's microphone")
+    parser.add_argument("--input", metavar="NAME", help="microphone (microphone.input)")
+    parser.add_argument("--output", metavar="NAME", help="loudspeaker (microphone.output)")
+    parser.add_argument(
+        "--headphones", action="store_true", help="no echo to take out (microphone.mode)"
+    )
+    parser.add_argument("--push-to-talk", action="store_true", help="hear only while a key is held")
+    parser.add_argument("--log", type=Path, metavar="DIR", help="keep sound and events in a folder")
+    _with_settings(parser)
+    parser.set_defaults(run=_talk)
+
+
+def _add_devices(commands: _Commands) -> None:
+    parser = commands.add_parser("devices", help="list microphones and loudspeakers")
+    parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
+    parser.set_defaults(run=_devices)
 
 
 def _add_race(commands: _Commands) -> None:
@@ -203,6 +225,31 @@ def _ask(arguments: argparse.Namespace) -> int:
         overrides=overrides,
         is_json=arguments.json,
     )
+
+
+def _talk(arguments: argparse.Namespace) -> int:
+    from atonce.agent import talk
+
+    overrides = [*arguments.overrides, *_device_overrides(arguments)]
+    if arguments.headphones:
+        overrides.append("microphone.mode=headphones")
+
+    if arguments.push_to_talk:
+        overrides.append("microphone.push_to_talk=true")
+
+    return talk.run(talk.Wish(arguments.config, overrides, log=arguments.log))
+
+
+def _device_overrides(arguments: argparse.Namespace) -> list[str]:
+    """Names of devices as settings; quoted, because they hold colons and hashes."""
+    given = {key: getattr(arguments, key, None) for key in ("input", "output")}
+    return [f"microphone.{key}={json.dumps(name)}" for key, name in given.items() if name]
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from atonce.agent import devices
+
+    return devices.run(is_json=arguments.json)
 
 
 def _fill(arguments: argparse.Namespace) -> int:

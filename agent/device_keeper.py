@@ -46,6 +46,8 @@ class Line:
     """The last callback."""
     sounded_at_s: float = 0.0
     """The last one with sound in it."""
+    stillest_s: float = 0.0
+    """The longest silence after which sound came again by itself: some microphones have a gate."""
     retry_at_s: float = 0.0
     """When it is looked for again."""
     trouble: str = ""
@@ -57,6 +59,7 @@ class Line:
         """A callback came; for the thread of the sound system."""
         self.moved_at_s = at_s
         if not self.is_input or samples.any():
+            self.stillest_s = max(self.stillest_s, at_s - self.sounded_at_s)
             self.sounded_at_s = at_s
 
     @property
@@ -145,7 +148,7 @@ class DeviceKeeper:
             self._give_up(line)
             line.trouble = "outvoted"
         else:
-            self._check_silence(line, now_s)
+            self._check_silence(line)
 
     def _is_outvoted(self, line: Line, there: Sequence[Device]) -> bool:
         """Rule 3: the system's own device is another one now."""
@@ -155,13 +158,14 @@ class DeviceKeeper:
         ident = line.device.ident if line.device else ""
         return find(there, "", is_input=line.is_input).ident != ident
 
-    def _check_silence(self, line: Line, now_s: float) -> None:
-        is_silent = line.is_input and now_s - line.sounded_at_s > SILENT_S
+    def _check_silence(self, line: Line) -> None:
+        still_s = line.moved_at_s - line.sounded_at_s
+        is_silent = line.is_input and still_s > max(SILENT_S, 2 * line.stillest_s)
 
         if is_silent and not line.trouble:
             line.trouble = "silent"
             self._say(f"{_capital(line.name)} gives nothing but silence: is it muted?")
-        elif not is_silent and line.trouble:
+        elif line.trouble and still_s < SILENT_S:
             line.trouble = ""
             self._say(f"{_capital(line.name)} is heard again.")
 
@@ -236,6 +240,7 @@ class DeviceKeeper:
     def _open(self, line: Line, device: Device, now_s: float) -> None:
         line.generation += 1
         line.moved_at_s = line.sounded_at_s = now_s
+        line.stillest_s = 0.0
         line.open = line.opened(self._system, device, line)
         line.device = device
         line.trouble = ""

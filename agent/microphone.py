@@ -62,8 +62,11 @@ class Microphone:
         microphone: str = "",
         loudspeaker: str = "",
         is_cancelled: bool = True,
+        plays: bool = True,
+        tap: Callable[[Audio, Audio | None, float], None] | None = None,
     ) -> None:
         """show: gets what is published, and the troubles of the devices; in the event loop.
+        plays: with a loudspeaker. tap: gets all that is heard and played, and when that was.
 
         clock: the event loop's. microphone, loudspeaker: parts of their names; "": the system's
         own. is_cancelled: what was played is handed over for the echo canceller.
@@ -72,10 +75,10 @@ class Microphone:
         self._show = show
         self._clock = clock
         self._is_cancelled = is_cancelled
-        self._lines = (
-            Line(is_input=True, wanted=microphone, opened=self._open_microphone),
-            Line(is_input=False, wanted=loudspeaker, opened=self._open_loudspeaker),
-        )
+        self._tap = tap
+        line = Line(is_input=True, wanted=microphone, opened=self._open_microphone)
+        other = Line(is_input=False, wanted=loudspeaker, opened=self._open_loudspeaker)
+        self._lines = (line, other) if plays else (line,)
         self._ring: deque[tuple[int, Audio, float]] = deque(maxlen=round(RING_S / BLOCK_S))
         self._sound_clock = SoundClock()
         self._rate_hz = 0
@@ -128,19 +131,19 @@ class Microphone:
         return self._playback
 
     @property
-    def names(self) -> tuple[str, str]:
+    def names(self) -> tuple[str, ...]:
         """The microphone and the loudspeaker in use."""
-        first, second = (line.device.name if line.device else "" for line in self._lines)
-        return first, second
+        return tuple(line.device.name if line.device else "" for line in self._lines)
 
     @property
-    def faults(self) -> tuple[int, int]:
+    def faults(self) -> tuple[int, ...]:
         """How often sound was lost at the microphone, and at the loudspeaker."""
-        heard, played = (line.faults for line in self._lines)
-        return heard, played
+        return tuple(line.faults for line in self._lines)
 
     async def listen(self) -> AsyncIterator[Frame]:
-        """The sound of the microphone, without a gap, until the context ends."""
+        """The sound of the microphone from now on, without a gap, until the context ends."""
+        self._ring.clear()
+
         while not self._over.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE_S / 2):
@@ -196,12 +199,13 @@ class Microphone:
         return Audio(np.zeros(round(BLOCK_S * self._rate_hz), dtype=np.float32), self._rate_hz)
 
     def _frame(self, heard: Audio, end_s: float) -> Frame:
-        played = (
-            self._played.take(heard.seconds, end_s - heard.seconds)
-            if self._played is not None and self._is_cancelled
-            else None
-        )
-        return Frame(heard, played, end_s)
+        track = self._played
+        played = track.take(heard.seconds, end_s - heard.seconds) if track else None
+
+        if self._tap is not None:
+            self._tap(heard, played, end_s)
+
+        return Frame(heard, played if self._is_cancelled else None, end_s)
 
     def _tell(self, trouble: str) -> None:
         self._show(ErrorRaised(self._clock(), trouble))

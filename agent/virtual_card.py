@@ -87,7 +87,7 @@ class VirtualCard:
             "-n --daemonize=no --exit-idle-time=-1 --disallow-exit=yes --use-pid-file=no "
             "--realtime=no --high-priority=no"
         )
-        with (self._folder / "log").open("ab") as log:
+        with (self._folder / "server.log").open("ab") as log:
             self._server = subprocess.Popen(
                 ["pulseaudio", *options.split(), "-F", str(script)],
                 env=self._env(),
@@ -214,5 +214,5 @@ class Recording:
 
 def _read(file: Path) -> Audio:
     data = file.read_bytes()
-    samples = np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.float32) / 32_768
-    return Audio(samples, _RATE_HZ)
+    whole = np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2")
+    return Audio((whole / 32_768).astype(np.float32), _RATE_HZ)
