@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_ask(commands)
     _add_talk(commands)
+    _add_record(commands)
     _add_devices(commands)
     _add_race(commands)
     _add_fill(commands)
@@ -134,6 +135,15 @@ def _add_talk(commands: _Commands) -> None:
     parser.add_argument("--log", type=Path, metavar="DIR", help="keep sound and events in a folder")
     _with_settings(parser)
     parser.set_defaults(run=_talk)
+
+
+def _add_record(commands: _Commands) -> None:
+    parser = commands.add_parser("record", help="record a question into a file")
+    parser.add_argument("file", type=Path, metavar="FILE.wav", help="also .flac or .ogg")
+    parser.add_argument("--input", metavar="NAME", help="microphone (microphone.input)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="exactly so long")
+    _with_settings(parser)
+    parser.set_defaults(run=_record)
 
 
 def _add_devices(commands: _Commands) -> None:
@@ -238,6 +248,18 @@ def _talk(arguments: argparse.Namespace) -> int:
         overrides.append("microphone.push_to_talk=true")
 
     return talk.run(talk.Wish(arguments.config, overrides, log=arguments.log))
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    from atonce.agent import record
+
+    if arguments.seconds is not None and not 0.1 <= arguments.seconds <= 600:
+        raise UsageError("--seconds is from 0.1 to 600")
+
+    overrides = [*arguments.overrides, *_device_overrides(arguments)]
+    return record.run(
+        arguments.file, seconds=arguments.seconds, config=arguments.config, overrides=overrides
+    )
 
 
 def _device_overrides(arguments: argparse.Namespace) -> list[str]:

@@ -9,7 +9,7 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from atonce.agent.microphone import Microphone
 from atonce.agent.portaudio import PortAudio
 from atonce.agent.session import Session
 from atonce.agent.settings_view import render
+from atonce.agent.stopping import stoppable
 from atonce.agent.talk_key import TalkKey
 from atonce.agent.talk_log import TalkLog
 from atonce.agent.talk_screen import TalkScreen
@@ -29,8 +30,6 @@ from atonce.config.schema import Settings
 
 DRAWN_EVERY_S = 0.1
 """A picture takes some milliseconds of the loop that the talk runs in."""
-STOPPED = 130
-"""What a shell expects of a program that was interrupted twice."""
 KEYS = "s: silence it   m: mute   +/-: K   q: quit"
 PUSHED_KEYS = "space or enter: hold, or tap twice, and speak   s: silence it   +/-: K   q: quit"
 
@@ -104,7 +103,7 @@ class _Talk:
         clock = asyncio.get_running_loop().time
         section = self._settings.microphone
 
-        with self._screen, self._log or contextlib.nullcontext(), _stoppable():
+        with self._screen, self._log or contextlib.nullcontext(), stoppable():
             microphone = self._microphone = Microphone(
                 PortAudio(clock),
                 show=self._show,
@@ -217,30 +216,6 @@ class _Talk:
 
         if self._log is not None:
             self._screen.say(f"kept in {self._log.folder}")
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the talk in order; a second time, at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None  # it runs
-    asked: list[bool] = []
-
-    def stop() -> None:
-        if asked:
-            os._exit(STOPPED)
-
-        asked.append(True)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _for_microphone(settings: Settings) -> Settings:
