@@ -164,3 +164,39 @@ def test_the_twin_is_checked_too() -> None:
 
 def test_past_the_deadline_the_twin_is_not_asked() -> None:
     assert by_twin("It is $14 for an adult.", deadline_s=1.0).source == "fact"
+
+
+# ---- what was heard stays ----
+
+
+def goes_on(replies: Sequence[str], heard: str, *, repairs: int = 2) -> tuple[Reply, list[Event]]:
+    """The reply of a writer that says these, where so much of a reply was heard before."""
+    said: Iterator[str] = iter(replies)
+    events: list[Event] = []
+    writer = FakeWriter(lambda _: next(said), clock=lambda: 0.0)
+    rules = ReplyRules(Plan(steps=4, canvas=16), is_checked=True, repairs=repairs, unknown=UNKNOWN)
+    replier = ReplyWriter(writer, Worker("test"), rules, clock=lambda: 0.0)
+    prompt = Prompt("the guide at a museum", FACTS, PRICE)
+    given = writer.encode(heard)
+    reply = asyncio.run(replier.write(prompt, events.append, given=given, plan=Plan(3, 12)))
+    return reply, events
+
+
+def test_what_was_heard_is_not_written_anew() -> None:
+    reply, events = goes_on(["The ticket you want costs $14."], "An adult ticket")
+    drafts = [e.draft for e in events if isinstance(e, DraftMade)]
+
+    assert reply.text == "An adult ticket want costs $14."
+    assert all(draft.text.startswith("An adult ticket") for draft in drafts)
+    assert [len(draft.cells) for draft in drafts] == [12] * len(drafts)  # the plan's canvas
+
+
+def test_a_repair_leaves_what_was_heard_alone_too() -> None:
+    wrong = "An adult ticket costs $41."
+    reply, events = goes_on([wrong, "So you will pay $14."], "An adult ticket")
+    drafts = [e.draft for e in events if isinstance(e, DraftMade)]
+
+    assert reply.repaired == 1
+    assert reply.text.startswith("An adult ticket")
+    assert "41" not in reply.text
+    assert all(draft.text.startswith("An adult ticket") for draft in drafts)

@@ -15,6 +15,7 @@ from atonce.agent.engines import Engines
 from atonce.agent.events import (
     ErrorRaised,
     FirstAudio,
+    PlaybackResumed,
     ReplyEnded,
     ReplySettled,
     ReplyWithdrawn,
@@ -69,7 +70,6 @@ class Phone:
     sounds: list[tuple[float, Audio]]
     seconds: float
     book: SoundBook
-    echo_db: float | None = None
     playback: Playback = field(default_factory=lambda: Playback(RATE))
     events: list[SessionEvent] = field(default_factory=list)
     played: list[Samples] = field(default_factory=list)
@@ -238,6 +238,27 @@ def test_an_interruption_silences_at_once_and_the_very_next_prompt_knows_what_wa
     assert history[-1].reply.rstrip("…").strip() == heard.rstrip("…").strip()
     assert history[-1].reply.endswith("…")
     assert reply == "It costs eight euros."
+
+
+def loudness(phone: Phone, at_s: float) -> float:
+    """Of 10 ms, in dB."""
+    return 20 * float(np.log10(phone.level(at_s, at_s + 0.01) + 1e-9))
+
+
+def test_the_voice_is_20_db_down_200_ms_after_the_onset_and_back_200_ms_after_a_cough() -> None:
+    cough = Audio(np.random.default_rng(0).uniform(-0.3, 0.3, 4000).astype(np.float32), RATE)
+
+    for begins_s in (6.0, 6.1, 6.25, 6.33):
+        done = talk(
+            (0.5, "Please tell me everything"), (begins_s, cough), seconds=9, settings=UNCHECKED
+        )
+        before = max(loudness(done.phone, begins_s - 0.3 + n / 100) for n in range(30))
+        ducked = [loudness(done.phone, begins_s + 0.2 + n / 100) for n in range(5)]
+        resumed = done.phone.of(PlaybackResumed)[0].at_s
+        after = max(loudness(done.phone, resumed + n / 100) for n in range(20))
+
+        assert max(ducked) < before - 20
+        assert after > before - 3
 
 
 def test_a_backchannel_pauses_and_the_reply_goes_on_to_its_end() -> None:
@@ -453,6 +474,38 @@ def test_steps_chosen_by_hand_stay_inside_the_range() -> None:
     )
 
     assert done.phone.of(ReplySettled)[0].reply.steps <= 9
+
+
+# ---- several at once ----
+
+
+def test_two_talks_on_the_same_engines_know_nothing_of_each_other() -> None:
+    async def main() -> tuple[Phone, Phone, ScriptedWriter]:
+        loop = asyncio.get_running_loop()
+        chosen = defaults([*QUIET, *UNCHECKED]).settings
+        book = SoundBook()
+        engines, writer = scripted(book, Effort(), REPLIES, Costs(), as_told)
+        phones = [
+            Phone([(0.5, spoken("When do you open")), (6.0, spoken("open today"))], 12.0, book),
+            Phone([(0.9, spoken("What does it cost")), (6.5, spoken("cost today"))], 12.0, book),
+        ]
+
+        async with asyncio.TaskGroup() as group:
+            for phone in phones:
+                rules = EndpointRules.from_settings(chosen.endpoint)
+                listener = Listener(ScriptedDetector(), rules)
+                one = Session(chosen, engines, phone, clock=loop.time, listener=listener)
+                group.create_task(one.run())
+
+        return phones[0], phones[1], writer
+
+    one, other, writer = run(main())
+    asked = {prompt.question: prompt for _, prompt in writer.prompts}
+
+    assert [event.heard for event in one.of(ReplyEnded)] == ["We open at ten."] * 2
+    assert [event.heard for event in other.of(ReplyEnded)] == ["It costs eight euros."] * 2
+    assert [past.question for past in asked["open today"].history] == ["When do you open"]
+    assert [past.question for past in asked["cost today"].history] == ["What does it cost"]
 
 
 # ---- length ----

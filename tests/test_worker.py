@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from atonce.agent.worker import Arbiter, Stage, Worker
+from atonce.agent.worker import Arbiter, Here, Stage, Staged, Worker
 from atonce.config.processor import TABLE, Shares, cores, shares
 
 TWO_CORES = shares(2)
@@ -247,3 +247,79 @@ def test_no_row_wants_more_threads_for_its_heavy_calls_than_there_are_cores() ->
         assert row.speaking == 1
 
     assert shares() == shares(cores())
+
+
+# ---- who stops waiting ----
+
+
+class Row:
+    """A generator of steps that notes where it was let go."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.closed_in = ""
+
+    def run(self) -> Iterator[int]:
+        try:
+            while True:
+                self.steps += 1
+                yield self.steps
+        finally:
+            self.closed_in = threading.current_thread().name
+
+
+@pytest.mark.parametrize("is_staged", [False, True])
+def test_whoever_stops_waiting_lets_go_of_the_row_between_two_steps(is_staged: bool) -> None:
+    async def talk() -> Row:
+        row, worker = Row(), Worker("writing")
+        runner = Staged(worker, lambda: Stage.REPLY) if is_staged else worker
+
+        has_begun = asyncio.Event()
+
+        async def write() -> None:
+            async for _ in runner.iterate(row.run()):
+                has_begun.set()
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(write())
+
+            await has_begun.wait()
+            task.cancel()
+
+        await worker.run(lambda: None)  # behind what was still running
+        steps = row.steps
+        await worker.run(lambda: None)
+        assert row.steps == steps
+        return row
+
+    assert asyncio.run(talk()).closed_in
+
+
+def test_how_urgent_a_call_is_is_asked_before_each() -> None:
+    asked: list[Stage | None] = []
+
+    class Noting(Here):
+        async def run(self, call, *, stage=None):  # type: ignore[no-untyped-def]
+            asked.append(stage)
+            return await super().run(call, stage=stage)
+
+    async def talk() -> list[int]:
+        now = [Stage.EARLY_DRAFT]
+        taken = []
+
+        async for item in Staged(Noting(), lambda: now[0]).iterate(iter(range(3))):
+            taken.append(item)
+            now[0] = Stage.REPLY
+
+        return taken
+
+    assert asyncio.run(talk()) == [0, 1, 2]
+    assert asked == [Stage.EARLY_DRAFT, Stage.REPLY, Stage.REPLY, Stage.REPLY]
+
+
+def test_what_runs_on_the_loop_gives_the_same() -> None:
+    async def talk() -> list[int]:
+        here = Here()
+        return [await here.run(lambda: 7), *[item async for item in here.iterate(iter((1, 2)))]]
+
+    assert asyncio.run(talk()) == [7, 1, 2]
