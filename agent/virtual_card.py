@@ -46,6 +46,7 @@ class VirtualCard:
         self._form = f"rate={rate_hz} channels={channels}"
         self._rate_hz = rate_hz
         self._server: subprocess.Popen[bytes] | None = None
+        self._speakers: list[subprocess.Popen[bytes]] = []
         run = folder / "run"
         self.environment = {
             "XDG_RUNTIME_DIR": str(run),
@@ -67,6 +68,8 @@ class VirtualCard:
         trace: TracebackType | None,
     ) -> None:
         self.kill()
+        for speaker in self._speakers:
+            speaker.wait()
 
     def start(self) -> None:
         """Start the server, with a microphone and a loudspeaker; RuntimeError if it will not."""
@@ -141,9 +144,11 @@ class VirtualCard:
 
     def speak(self, sound: Path) -> subprocess.Popen[bytes]:
         """Say a sound file into the microphone; the process ends when all was said."""
-        return subprocess.Popen(
+        speaker = subprocess.Popen(
             ["paplay", f"--device={_MOUTH}", "--latency-msec=50", str(sound)], env=self._env()
         )
+        self._speakers.append(speaker)
+        return speaker
 
     @contextmanager
     def recorder(self) -> Iterator[Recording]:

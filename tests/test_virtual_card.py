@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +22,8 @@ from atonce.agent.microphone import Microphone
 from atonce.agent.portaudio import PortAudio
 from atonce.agent.transport import Frame
 from atonce.agent.virtual_card import LOUDSPEAKER, MICROPHONE, VirtualCard
+from atonce.config import registry
+from atonce.config.load import defaults
 from atonce.speech import audio_file
 from atonce.speech.protocols import Audio, Samples
 from atonce.speech.resample import resample
@@ -171,3 +178,81 @@ def _is_in(recorded: Samples, piece: Samples) -> bool:
     stretch = recorded[place : place + len(piece)]
     scale = float(np.linalg.norm(stretch) * np.linalg.norm(piece))
     return len(stretch) == len(piece) and float(match[place]) > 0.95 * scale
+
+
+@pytest.mark.models
+def test_a_question_is_answered_aloud_and_the_answer_interrupted_over_its_own_echo(
+    card: VirtualCard, tmp_path: Path
+) -> None:
+    card.loop_back(latency_ms=100, volume=0.25)  # the microphone hears the loudspeaker at -12 dB
+    log = tmp_path / "kept"
+
+    with card.recorder() as recording, _Talking("--log", str(log)) as talk:
+        talk.wait_for("ready")
+        card.speak(QUESTION).wait()
+        talk.wait_for("first sound after")
+        first = recording.played
+        card.speak(QUESTION).wait()
+        talk.wait_for("you    ", times=2)
+        time.sleep(1.0)
+        card.speak(QUESTION)
+        talk.wait_for("interrupted")
+
+    assert talk.code == 0
+    answers = [line for line in talk.lines if line.startswith("agent")]
+    assert "interrupted" not in answers[0]  # its own voice, come back, is nobody's
+    assert "$14" in answers[0]
+    assert len([line for line in talk.lines if line.startswith("you")]) <= 3
+    assert "14" in _transcript(first)
+    (folder,) = log.iterdir()
+    kept = audio_file.read(folder / "talk.wav")
+    assert kept.seconds > 10
+    events = [
+        json.loads(line)["event"] for line in (folder / "events.jsonl").read_text().splitlines()
+    ]
+    assert {"log_began", "speech_stopped", "first_audio", "reply_ended"} <= set(events)
+
+
+class _Talking:
+    """`atonce talk` in a process of its own, and what it printed."""
+
+    def __init__(self, *options: str) -> None:
+        command = [sys.executable, "-P", "-m", "atonce.agent.cli", "talk", *options]
+        self.lines: list[str] = []
+        self.code: int | None = None
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self._arrived = threading.Condition()
+        self._thread = threading.Thread(target=self._read)
+
+    def __enter__(self) -> _Talking:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._thread.join()
+        self.code = self._process.wait()
+
+    def wait_for(self, words: str, *, times: int = 1) -> None:
+        """Until it has printed this so often."""
+        with self._arrived:
+            assert self._arrived.wait_for(
+                lambda: sum(words in line for line in self.lines) >= times, timeout=40
+            ), self.lines
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as printed:
+            for line in printed:
+                with self._arrived:
+                    self.lines.append(line.rstrip())
+                    self._arrived.notify_all()
+
+
+def _transcript(audio: Audio) -> str:
+    section = defaults().settings.transcriber
+    transcriber = registry.find("transcriber", section.engine).from_settings(section)
+    text: str = transcriber.transcribe(audio).text
+    return text
