@@ -158,7 +158,8 @@ def heard_text(written: str, heard: str) -> str:
 
 def marked(text: str) -> str:
     """The text as what was heard of something longer."""
-    return text.rstrip(" ,;:-–—") + CUT
+    bare = text.rstrip(" ,;:-–—")
+    return f"{bare} {CUT}" if bare.endswith((".", "!", "?")) else bare + CUT
 
 
 def _reached(words: Sequence[str], heard: Sequence[str]) -> int:

@@ -152,7 +152,7 @@ _TABLE: dict[type[TurnEvent], tuple[Handler, Handler, Handler, Handler, Handler]
     TooQuiet:        (_nothing,    note_faint,  _nothing,    note_faint, note_faint),
     TranscriptHeard: (read_late,   read_late,   read_late,   read,       read),
     ReplyReady:      (_nothing,    ready,       ready,       _nothing,   _nothing),
-    ReplyFailed:     (_nothing,    fail,        fail,        _nothing,   _nothing),
+    ReplyFailed:     (_nothing,    fail,        fail,        fail,       fail),
     PlaybackBegan:   (begin,       begin,       begin,       _nothing,   _nothing),
     PlaybackEnded:   (other_ended, other_ended, other_ended, finish,     finish),
     TimePassed:      (pass_on,     pass_on,     pass_on,     pass_on,    pass_on),

@@ -64,7 +64,7 @@ def cry_for_help(now: Situation, at_s: float, heard: Utterance, sentence: str) -
 
 
 def failed(now: Situation, at_s: float, speech: Speech) -> list[Action]:
-    """There will be no sound of what was in hand."""
+    """There is no sound of what was in hand, or no more."""
     if speech.kind == "goodbye":
         return end(now, "goodbye")
 
@@ -83,13 +83,10 @@ def failed(now: Situation, at_s: float, speech: Speech) -> list[Action]:
     return now.report("nothing is said, because the reply failed") + consider(now, at_s)
 
 
-def go_on(now: Situation, at_s: float, asked: str, answered: Sequence[Utterance]) -> list[Action]:
+def go_on(
+    now: Situation, at_s: float, cut: Speech, asked: str, answered: Sequence[Utterance]
+) -> list[Action]:
     """What was cut goes on; a fixed sentence is said again."""
-    cut = now.cut_speech
-
-    if cut is None:
-        return []
-
     if cut.kind is not None:
         return now.voice.say(at_s, cut.kind, cut.text, cut.asked, answered, is_due=cut.is_due)
 
@@ -132,12 +129,12 @@ def _pass_over(
     if now.voice.speech is not None:
         return actions + now.voice.release(at_s)
 
-    is_cut = now.cut_speech is not None and any(one.has_cut for one in together)
+    cut = now.cut_speech if any(one.has_cut for one in together) else None
     is_left = now.continued < now.rules.most_continued or now.rules.phrases.is_go_on(words)
 
-    if is_cut and is_left:
+    if cut is not None and is_left:
         now.continued += 1
-        return actions + go_on(now, at_s, words, together)
+        return actions + go_on(now, at_s, cut, words, together)
 
     return actions + _complain(now, at_s, together)
 
@@ -244,8 +241,8 @@ def _answer(
 
         return [] if is_early else end(now, "goodbye")
 
-    if rules.phrases.is_go_on(words) and now.cut_speech is not None:
-        return go_on(now, at_s, words, together)
+    if now.cut_speech is not None and rules.phrases.is_go_on(words):
+        return go_on(now, at_s, now.cut_speech, words, together)
 
     return now.voice.write(at_s, words, together, is_early=is_early, is_due=is_due)
 

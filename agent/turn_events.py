@@ -75,7 +75,8 @@ class ReplyReady:
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed:
-    """There will be no (more) sound of it: an engine failed, or it holds nothing to say."""
+    """There will be no sound of it, or no more: an engine failed, or it holds nothing to say. What
+    waits in the playback is still heard, if it was ready."""
 
     at_s: float
     """Seconds on the session's clock."""

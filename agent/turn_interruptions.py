@@ -76,6 +76,7 @@ def go_on_speaking(now: Situation) -> list[Action]:
 def cut(now: Situation, at_s: float, heard: Utterance | None, reason: Reason) -> list[Action]:
     """The agent falls silent, and the talk is the person's."""
     speech, audible_s = now.voice.speech, now.voice.audible_s(at_s)
+    assert speech is not None  # only what is audible is cut
     actions = now.voice.drop(reason)
     now.tells_too_long = False
 
@@ -84,9 +85,6 @@ def cut(now: Situation, at_s: float, heard: Utterance | None, reason: Reason) ->
 
     if heard is not None:
         heard.has_cut = True
-
-    if speech is None:
-        return actions
 
     is_joined = reason in ("speech", "words", "button") and audible_s < now.rules.unheard_s
     again = [one for one in speech.utterances if one not in now.utterances]

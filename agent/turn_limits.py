@@ -19,7 +19,8 @@ from atonce.agent.turn_voice import Speech
 from atonce.agent.turn_words import Utterance
 
 _MOST_AT_ONCE = 32
-"""Limits that can pass in one moment, after a long sleep of the machine; a guard, never reached."""
+"""Limits that pass in one moment, after a long sleep of the machine; it takes a few. Where there
+were more, the next moment has them."""
 
 
 class Limit(NamedTuple):

@@ -7,6 +7,7 @@ from atonce.agent.events import PlaybackBegan, PlaybackEnded
 from atonce.agent.turn_answers import consider, end, failed
 from atonce.agent.turn_events import Action, ReplyFailed, ReplyReady
 from atonce.agent.turn_situation import Situation
+from atonce.agent.turn_voice import Speech
 
 
 def ready(now: Situation, event: ReplyReady) -> list[Action]:
@@ -23,6 +24,10 @@ def fail(now: Situation, event: ReplyFailed) -> list[Action]:
     speech = now.voice.speech
 
     if speech is None or speech.number != event.reply:
+        return []
+
+    if speech.is_ready:  # what there is of it is heard
+        speech.has_failed = True
         return []
 
     now.voice.speech = None
@@ -74,14 +79,20 @@ def finish(now: Situation, event: PlaybackEnded) -> list[Action]:
         one.is_undecided = False
 
     actions = now.voice.resume() + consider(now, event.at_s)
-    return actions + _ask_for_less(now, event.at_s)
+    return actions + _add(now, event.at_s, speech)
 
 
-def _ask_for_less(now: Situation, at_s: float) -> list[Action]:
-    """Who spoke for too long is told so after the reply."""
+def _add(now: Situation, at_s: float, speech: Speech) -> list[Action]:
+    """What is to be said behind a reply, if nobody speaks and nothing else is due."""
+    is_told, now.tells_too_long = now.tells_too_long, False
+
+    if now.voice.speech is not None or now.open_utterances:
+        return []
+
+    if speech.has_failed:
+        return failed(now, at_s, speech)
+
     sentence = now.rules.sentences.get("too_long", "")
-    is_free = now.voice.speech is None and not now.open_utterances
-    is_told, now.tells_too_long = now.tells_too_long and is_free, False
     return now.voice.say(at_s, "too_long", sentence) if is_told and sentence else []
 
 

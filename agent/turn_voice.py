@@ -54,6 +54,8 @@ class Speech:
     """When it was let go."""
     began_s: float | None = None
     """Since when it is audible."""
+    has_failed: bool = False
+    """Its sound breaks off: an engine failed after the first of it."""
     pauses: int = 0
     """How often it paused."""
 
@@ -74,10 +76,6 @@ class Voice:
     def is_audible(self) -> bool:
         """It is heard, or would be if it were not paused."""
         return self.speech is not None and self.speech.began_s is not None
-
-    def is_one(self, number: int) -> bool:
-        """This is the number of the one in hand."""
-        return self.speech is not None and self.speech.number == number
 
     def write(
         self,

@@ -74,10 +74,6 @@ class Utterance:
         """The voice goes on."""
         self.voice_s, self.is_known = at_s, False
 
-    def begin_anew(self, at_s: float) -> None:
-        """What is judged from now on is another burst of speech."""
-        self.onset_s, self.spoken_s, self.is_undecided = at_s, 0.0, True
-
     def end(self, at_s: float, speech_end_s: float) -> None:
         """The endpoint; a transcript of all of it may still be on its way."""
         if self.voice_s is not None:

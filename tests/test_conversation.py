@@ -137,7 +137,7 @@ def test_a_reply_that_goes_on_makes_one_exchange_with_what_was_heard_before() ->
     again = "An adult ticket is $14.50. Children get in free."
     conversation.settled(2, place.question, again, heard_characters=place.heard_characters)
     assert conversation.cut(2, Heard(2.0, "is fourteen dollars fifty.")) == "is $14.50."
-    assert conversation.history() == (Exchange(ASKED, "An adult ticket is $14.50.…"),)
+    assert conversation.history() == (Exchange(ASKED, "An adult ticket is $14.50. …"),)
 
     conversation.settled(3, ASKED, again, heard_characters=len("An adult ticket is $14.50."))
     assert conversation.ended(3) == "Children get in free."
@@ -167,6 +167,7 @@ def test_the_rest_of_a_reply_whose_beginning_was_dropped_stands_alone() -> None:
 
 def test_a_mark_at_the_cut_gives_way_to_the_ellipsis() -> None:
     assert marked("We open at nine, ") == "We open at nine…"
+    assert marked("We open at nine.") == "We open at nine. …"
 
 
 def test_the_oldest_turns_are_dropped_first() -> None:

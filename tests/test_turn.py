@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import pytest
 
 from atonce.agent import turn as turn_module
+from atonce.agent import turn_limits
 from atonce.agent.events import PlaybackBegan, PlaybackEnded
 from atonce.agent.phrases import Emergency, Phrases
 from atonce.agent.turn import STATES, Turn
@@ -1184,13 +1185,6 @@ def test_the_button_ends_an_utterance_without_a_silence() -> None:
     assert stage.done == [Write(1, QUESTION, is_early=False, continues=False)]
 
 
-def test_the_button_cuts_at_once() -> None:
-    stage = Stage(BUTTON)
-    stage.tell(ButtonPressed(0.1))
-    stage.answered()
-    assert stage.turn.state == "speaking" if stage.tell(ButtonReleased(2.1)) else True
-
-
 def test_pressing_the_button_silences_the_agent_at_once() -> None:
     stage = Stage(BUTTON)
     stage.tell(ButtonPressed(0.4))
@@ -1321,6 +1315,19 @@ def test_a_failed_reply_gets_an_apology() -> None:
     assert stage.turn.state == "listening"
 
 
+def test_a_reply_that_breaks_off_is_heard_as_far_as_it_goes_and_then_apologised_for() -> None:
+    stage = Stage()
+    stage.says(1.0, 2.0, QUESTION)
+    stage.tell(ReplyReady(2.5, 1))
+    assert stage.tell(ReplyFailed(2.6, 1)) == []
+    stage.tell(PlaybackBegan(2.7, "1"))
+    assert stage.finishes(1, 3.5) == [Say(2, "apology", "Sorry.", "")]
+
+    stage = Stage().answered()
+    assert stage.tell(ReplyFailed(2.6, 1)) == []
+    assert stage.finishes(1, 3.5) == [Say(2, "apology", "Sorry.", "")]
+
+
 def test_without_an_apology_a_failed_reply_leaves_silence() -> None:
     stage = Stage(replace(RULES, sentences={}))
     stage.says(1.0, 2.0, QUESTION)
@@ -1368,6 +1375,19 @@ def test_a_goodbye_that_gets_stuck_ends_the_talk() -> None:
     assert acts(stage.wait(10.0)) == [StopSpeaking(1, "stuck"), EndTalk("goodbye")]
 
 
+def test_what_is_due_after_a_long_sleep_is_done_bit_by_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turn_limits, "_MOST_AT_ONCE", 1)
+    stage = Stage()
+    stage.starts(1.0)
+    stage.take(TimePassed(500.0))
+
+    assert stage.turn.due_s is not None
+    stage.wait(600.0)
+    assert stage.turn.state == "listening"
+
+
 # ---- events that mean nothing any more ----
 
 
@@ -1400,6 +1420,7 @@ def test_ears_that_tell_of_no_utterance_while_the_agent_speaks_are_ignored() -> 
         SpeechResumed(3.0),
         SpeechEnded(3.0, 2.0, 2.9, -20.0, "silence"),
         ReplyReady(3.0, 1),
+        ReplyFailed(3.0, 9),
         PlaybackBegan(3.0, "1"),
         PlaybackEnded(3.0, "7"),
         TalkStarted(3.0),

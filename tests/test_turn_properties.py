@@ -68,6 +68,7 @@ class Bookkeeper:
     def __init__(self) -> None:
         self.held: int | None = None
         self.released: int | None = None
+        self.is_ready = False
         self.is_audible = False
         self.is_paused = False
         self.numbers = [0]
@@ -79,9 +80,10 @@ class Bookkeeper:
         match event:
             case SpeechStarted():
                 self.utterances += 1
-            case ReplyFailed() if not self.is_audible:
-                self.held = None if event.reply == self.held else self.held
-                self.released = None if event.reply == self.released else self.released
+            case ReplyReady() if event.reply == self.held:
+                self.is_ready = True
+            case ReplyFailed() if event.reply == self.held and not self.is_ready:
+                self.held = None
             case PlaybackBegan() if event.tag == str(self.released):
                 self.is_audible = True
             case PlaybackEnded() if event.tag == str(self.released) and self.is_audible:
@@ -113,13 +115,14 @@ class Bookkeeper:
                 assert self.held is None
                 assert self.released is None
                 assert action.reply > self.numbers[-1]
-                self.held = action.reply
+                self.held, self.is_ready = action.reply, False
                 self.numbers.append(action.reply)
             case Withdraw():
                 assert action.reply == self.held
                 self.held = None
             case Release():
                 assert action.reply == self.held
+                assert self.is_ready
                 assert not self.is_paused
                 self.held, self.released = None, action.reply
             case StopSpeaking():
