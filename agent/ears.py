@@ -59,6 +59,9 @@ class Job:
     """A transcript that is due."""
 
     due: TranscriptDue
+    speech_end_s: float
+    """The end of the last voice in it, on the clock, as the turn was told of that pause: a frame
+    that comes late moves what is told afterwards."""
     sound: Audio
     utterance: _Utterance
     is_wanted: bool = True
@@ -171,7 +174,7 @@ class Ears:
                 job.utterance.number,
                 words.text,
                 words.is_pause,
-                self._offset_s + job.due.speech_end_s,
+                job.speech_end_s,
                 bool(said) and is_own_voice(words.text, said),
             )
         )
@@ -210,7 +213,8 @@ class Ears:
             return
 
         self._drop_jobs()
-        self._jobs.append(Job(due, sound, self._utterance))
+        speech_end_s = self._offset_s + due.speech_end_s
+        self._jobs.append(Job(due, speech_end_s, sound, self._utterance))
         self._is_due.set()
 
     def _drop_jobs(self) -> None:

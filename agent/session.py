@@ -177,8 +177,9 @@ class Session:
         self._ears.is_muted = is_muted
 
     def press(self) -> None:
-        """Push-to-talk: the button is held."""
+        """Push-to-talk: the button is held; what was being said before does not count."""
         self._tell(ButtonPressed(self._clock()))
+        self._boundary.spawn(self._ears.close_utterance())
 
     def release(self) -> None:
         """Push-to-talk: it is let go; what was being said ends there."""

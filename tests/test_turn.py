@@ -1431,6 +1431,19 @@ def test_ears_that_tell_of_no_utterance_while_the_agent_speaks_are_ignored() -> 
     assert stage.turn.state == "speaking"
 
 
+def test_what_is_told_twice_is_done_once() -> None:
+    stage = Stage()
+    stage.tell(ButtonPressed(0.5), SpeechResumed(0.6), ButtonReleased(0.7))
+    stage.says(1.0, 2.0, QUESTION)
+    assert stage.tell(ReplyReady(2.6, 1)) == [Release(1)]
+    assert stage.tell(ReplyReady(2.61, 1)) == []
+
+    assert stage.starts(2.52) == [Pause()]
+    assert stage.starts(2.6) == []
+    stage.tell(PlaybackBegan(2.71, "1"))
+    assert stage.tell(ButtonReleased(2.72)) == []
+
+
 def test_the_rules_come_from_the_settings() -> None:
     settings = defaults().settings
     rules = TurnRules.from_settings(settings, forget_after_s=60.0, is_push_to_talk=True)
