@@ -88,9 +88,13 @@ def find(devices: Sequence[Device], wanted: str, *, is_input: bool) -> Device:
 
 def run(*, is_json: bool) -> int:
     """`atonce devices`: list them; 1 when there is neither microphone nor loudspeaker."""
+    from atonce.agent.native_noise import caught
     from atonce.agent.portaudio import PortAudio
+    from atonce.agent.sound_system import HANG_S, HANGS
+    from atonce.agent.stopping import within
 
-    devices = PortAudio().devices()
+    with caught():
+        devices = within(HANG_S, lambda: PortAudio().devices(), AudioError(HANGS))
 
     if is_json:
         sys.stdout.write(json.dumps([asdict(device) for device in devices]) + "\n")
@@ -113,9 +117,10 @@ def listing(devices: Sequence[Device]) -> str:
         lines += [_line(device) for device in there] or [f"  {NOTHING_THERE[is_input]}"]
 
     if devices:
-        example = next((d.name for d in devices if d.is_input), devices[0].name)
         lines.append("* what the system uses by itself. Choose by a part of the name:")
-        lines.append(f'  atonce talk --input "{example}"')
+        device = next((each for each in devices if each.is_input), devices[0])
+        option = "--input" if device.is_input else "--output"
+        lines.append(f'  atonce talk {option} "{device.name}"')
 
     return "\n".join(lines)
 

@@ -29,7 +29,7 @@ from atonce.agent.events import ErrorRaised, SessionEvent
 from atonce.agent.playback import Playback
 from atonce.agent.played import PlayedTrack
 from atonce.agent.sound_clock import SoundClock
-from atonce.agent.sound_system import BLOCK_S, OpenLine, SoundSystem
+from atonce.agent.sound_system import BLOCK_S, HANG_S, HANGS, OpenLine, SoundSystem
 from atonce.agent.transport import Frame, Transport
 from atonce.config.errors import AtonceError, AudioError
 from atonce.speech.protocols import Audio, Samples
@@ -40,14 +40,8 @@ LOOK_EVERY_S = 0.5
 """Devices are looked after twice a second: what is lost is noticed well within 2 s."""
 PATIENCE_S = 0.3
 """Without sound for so long, silence is given instead."""
-HANG_S = 5.0
-"""A sound system that works opens a device within some tenths of a second."""
 CLOSE_S = 2.0
 """A sound system that works closes one at once."""
-HANGS = (
-    "the sound system does not answer: restart it (with PulseAudio or PipeWire: systemctl --user "
-    "restart pulseaudio, or pipewire), then start again"
-)
 
 
 class Microphone:
@@ -55,7 +49,7 @@ class Microphone:
 
     def __init__(
         self,
-        system: SoundSystem,
+        start: Callable[[], SoundSystem],
         *,
         show: Callable[[SessionEvent], None],
         clock: Callable[[], float],
@@ -65,13 +59,14 @@ class Microphone:
         plays: bool = True,
         tap: Callable[[Audio, Audio | None, float], None] | None = None,
     ) -> None:
-        """show: gets what is published, and the troubles of the devices; in the event loop.
-        plays: with a loudspeaker. tap: gets all that is heard and played, and when that was.
+        """start: starts the sound system, which may take long: it is called in a thread.
 
+        show: gets what is published, and the troubles of the devices; in the event loop.
         clock: the event loop's. microphone, loudspeaker: parts of their names; "": the system's
-        own. is_cancelled: what was played is handed over for the echo canceller.
+        own. is_cancelled: what was played is handed over for the echo canceller. plays: with a
+        loudspeaker. tap: gets all that is heard and played, and when that was.
         """
-        self._system = system
+        self._start = start
         self._show = show
         self._clock = clock
         self._is_cancelled = is_cancelled
@@ -246,11 +241,10 @@ class Microphone:
     # ---- in the thread that looks after the devices ----
 
     def _tend(self) -> None:
-        keeper = DeviceKeeper(
-            self._system, self._lines, lambda trouble: self._in_loop(self._tell, trouble)
-        )
-
         try:
+            keeper = DeviceKeeper(
+                self._start(), self._lines, lambda trouble: self._in_loop(self._tell, trouble)
+            )
             keeper.open(self._clock())
         except AtonceError as error:
             self._in_loop(self._opened.set_exception, error)

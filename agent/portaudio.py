@@ -21,7 +21,7 @@ import numpy as np
 
 from atonce.agent import pulse
 from atonce.agent.devices import Device
-from atonce.agent.sound_system import BLOCK_S, Fill, OnSound, OpenLine, SoundSystem
+from atonce.agent.sound_system import BLOCK_S, HANGS, Fill, OnSound, OpenLine, SoundSystem
 from atonce.config.errors import AudioError
 from atonce.speech.protocols import Samples
 from atonce.speech.resample import StreamResampler
@@ -300,7 +300,7 @@ def _seen_afresh() -> list[Device]:
         )
         return [Device(**fields) for fields in json.loads(done.stdout)]
     except (subprocess.SubprocessError, ValueError) as error:
-        raise AudioError("the sound system does not answer") from error
+        raise AudioError(HANGS) from error
 
 
 def _library() -> Any:

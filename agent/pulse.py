@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from atonce.agent.devices import Device
+from atonce.agent.sound_system import HANGS
 from atonce.config.errors import AudioError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class PulseServer:
         self._asking.join(within_s)
 
         if self._asking.is_alive():
-            raise AudioError("PulseAudio does not answer")
+            raise AudioError(HANGS)
 
         return self._answers[0] if self._answers else []
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,10 +22,10 @@ from atonce.agent.events import ErrorRaised, SessionEvent
 from atonce.agent.microphone import Microphone
 from atonce.agent.native_noise import caught
 from atonce.agent.portaudio import PortAudio
-from atonce.agent.stopping import stoppable
+from atonce.agent.stopping import leave, stoppable
 from atonce.agent.talk_screen import meter
 from atonce.config import registry
-from atonce.config.errors import AudioError
+from atonce.config.errors import AtonceError, AudioError
 from atonce.config.load import load
 from atonce.config.schema import Settings
 from atonce.speech import audio_file
@@ -48,18 +47,27 @@ def run(file: Path, *, seconds: float | None, config: Path | None, overrides: Se
     settings = load(config, overrides).settings
     recorder = _Recorder(settings, seconds)
 
-    with caught():
-        sound = asyncio.run(recorder.record())
+    fault: AtonceError | None = None
 
-    if sound is None:
-        raise AudioError(f"nothing was recorded, so {file} was not written: speak after the start")
+    try:
+        with caught():
+            sound = asyncio.run(recorder.record())
 
-    audio_file.write(sound, file)
-    sys.stdout.write(f"sound  {file} ({sound.seconds:.1f} s)\n")
+        if sound is None:
+            raise AudioError(
+                f"nothing but silence came, so {file} was not written: is the microphone muted?"
+            )
 
-    if recorder.is_hanging:  # Python would wait for the sound system, which waits for ever
-        sys.stdout.flush()
-        os._exit(0)
+        audio_file.write(sound, file)
+        sys.stdout.write(f"sound  {file} ({sound.seconds:.1f} s)\n")
+    except AtonceError as error:
+        fault = error
+
+    if recorder.is_hanging:
+        leave(fault)
+
+    if fault is not None:
+        raise fault
 
     return 0
 
@@ -90,7 +98,7 @@ class _Recorder:
         """The question; None where nothing came."""
         clock = asyncio.get_running_loop().time
         microphone = self._microphone = Microphone(
-            PortAudio(clock),
+            lambda: PortAudio(clock),
             show=self._show,
             clock=clock,
             microphone=self._settings.microphone.input,

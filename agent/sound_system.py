@@ -16,6 +16,13 @@ from atonce.speech.protocols import Samples
 BLOCK_S = 0.02
 """Length of the pieces in which sound comes and goes."""
 
+HANG_S = 5.0
+"""A sound system that works opens a device within some tenths of a second."""
+HANGS = (
+    "the sound system does not answer: restart it (with PulseAudio or PipeWire: systemctl --user "
+    "restart pulseaudio, or pipewire), then start again"
+)
+
 OnSound = Callable[[Samples, int, float], None]
 """Mono sound that was heard, its rate, and when its last sample was, on the session's clock."""
 Fill = Callable[[int, float], Samples]

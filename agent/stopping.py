@@ -6,7 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import NoReturn, TypeVar
+
+from atonce.config.errors import AtonceError
+
+T = TypeVar("T")
 
 STOPPED = 130
 """What a shell expects of a program that Ctrl-C ended at once."""
@@ -34,3 +41,37 @@ def stoppable() -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def leave(error: AtonceError | None) -> NoReturn:
+    """End the process where a thread hangs in a library: Python would wait for it for ever."""
+    if error is not None:
+        sys.stderr.write(f"atonce: {error}\n")
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if error is None else error.exit_code)
+
+
+def within(seconds: float, call: Callable[[], T], error: AtonceError) -> T:
+    """What a call gives that may hang; when it does, the process ends with this error."""
+    given: list[T] = []
+    faults: list[AtonceError] = []
+
+    def work() -> None:
+        try:
+            given.append(call())
+        except AtonceError as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+
+    if thread.is_alive():
+        leave(error)
+
+    if faults:
+        raise faults[0]
+
+    return given[0]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -19,12 +17,12 @@ from atonce.agent.microphone import Microphone
 from atonce.agent.portaudio import PortAudio
 from atonce.agent.session import Session
 from atonce.agent.settings_view import render
-from atonce.agent.stopping import stoppable
+from atonce.agent.stopping import leave, stoppable
 from atonce.agent.talk_key import TalkKey
 from atonce.agent.talk_log import TalkLog
 from atonce.agent.talk_screen import TalkScreen
 from atonce.agent.turn_rules import TurnRules
-from atonce.config.errors import UsageError
+from atonce.config.errors import AtonceError, UsageError
 from atonce.config.load import Loaded, load
 from atonce.config.schema import Settings
 
@@ -57,15 +55,20 @@ def run(wish: Wish) -> int:
         )
 
     talk = _Talk(loaded, wish)
+    fault: AtonceError | None = None
 
     try:
         asyncio.run(talk.run())
     except ExceptionGroup as group:  # the user is told the first fault, in one sentence
         raise group.exceptions[0] from None
-    finally:
-        if talk.is_hanging:  # Python would wait for the sound system, which waits for ever
-            sys.stdout.flush()
-            os._exit(1)
+    except AtonceError as error:
+        fault = error
+
+    if talk.is_hanging:
+        leave(fault)
+
+    if fault is not None:
+        raise fault
 
     if not talk.has_begun:  # the engines are still loading, in threads that nothing can stop
         raise KeyboardInterrupt
@@ -105,7 +108,7 @@ class _Talk:
 
         with self._screen, self._log or contextlib.nullcontext(), stoppable():
             microphone = self._microphone = Microphone(
-                PortAudio(clock),
+                lambda: PortAudio(clock),
                 show=self._show,
                 clock=clock,
                 microphone=section.input,
@@ -131,6 +134,9 @@ class _Talk:
             clock=clock,
             rules=TurnRules.from_settings(self._settings, is_push_to_talk=self._is_pushed),
         )
+        if self._is_pushed:
+            self._open_ears(session, is_open=False)
+
         self._screen.say(f"ready: {'press the key and ' if self._is_pushed else ''}speak")
         self._faults_before = microphone.faults  # loading holds everything up
         self._screen.begin()
@@ -166,6 +172,7 @@ class _Talk:
                 was_down = self._key.is_down
                 self._key.press(asyncio.get_running_loop().time())
                 if self._key.is_down and not was_down:
+                    self._open_ears(session, is_open=True)
                     session.press()
             case "s" | " " | "\n" | "\r":
                 session.stop()
@@ -185,6 +192,12 @@ class _Talk:
 
         if was_down and not self._key.is_down and self._session is not None:
             self._session.release()
+            self._open_ears(self._session, is_open=False)
+
+    def _open_ears(self, session: Session, *, is_open: bool) -> None:
+        """Without the key nothing is heard, and no word is written down."""
+        session.mute(is_muted=not is_open)
+        self._screen.needs_key = not is_open
 
     def _turn_dial(self, session: Session, by: int) -> None:
         llm = self._settings.llm

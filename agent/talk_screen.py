@@ -56,6 +56,8 @@ class TalkScreen:
         self.view = TalkView()
         self.is_muted = False
         """Shown, because a muted microphone looks like a broken one."""
+        self.needs_key = False
+        """Nothing is heard until a key is pressed."""
         self._keys = keys
         self._console = console or Console(highlight=False)
         self._live: Live | None = None
@@ -112,9 +114,8 @@ class TalkScreen:
         """Bring the picture up to date: some times a second, as it takes some milliseconds."""
         if self._live is not None and self._is_changed:
             self._is_changed = False
-            self._live.update(
-                picture(self.view, keys=self._keys, is_muted=self.is_muted), refresh=True
-            )
+            deaf = "muted" if self.is_muted else "press the key" if self.needs_key else ""
+            self._live.update(picture(self.view, keys=self._keys, deaf=deaf), refresh=True)
 
     def _print(self, line: Line) -> None:
         text = spoken(line)
@@ -142,9 +143,9 @@ def spoken(line: Line) -> Text:
     return text
 
 
-def picture(view: TalkView, *, keys: str = "", is_muted: bool = False) -> RenderableType:
-    """All that goes on, for a terminal of 80 columns or more."""
-    rows: list[RenderableType] = [Rule(style="dim"), _status(view, is_muted=is_muted)]
+def picture(view: TalkView, *, keys: str = "", deaf: str = "") -> RenderableType:
+    """All that goes on, for a terminal of 80 columns or more; deaf: why nothing is heard."""
+    rows: list[RenderableType] = [Rule(style="dim"), _status(view, deaf)]
     rows += [_head("you", _words(view)), _head("agent", _reply(view))]
 
     if view.bars:
@@ -193,9 +194,11 @@ def waterfall(bars: tuple[Bar, ...]) -> Table:
     return table
 
 
-def _status(view: TalkView, *, is_muted: bool) -> Text:
+def _status(view: TalkView, deaf: str) -> Text:
     name, colour = STATES[view.state]
-    name, colour = ("muted", "red") if is_muted else (name, colour)
+    if deaf and view.state in ("listening", "hearing"):
+        name, colour = deaf, "red"
+
     line = Text.assemble((f"● {name:<16}", colour))
     line.append_text(meter(view.level_db, view.floor_db))
 

@@ -154,7 +154,9 @@ async def _with_trouble(
 
 def _microphone(told: list[SessionEvent], *, microphone: str = "") -> Microphone:
     clock = asyncio.get_running_loop().time
-    return Microphone(PortAudio(clock), show=told.append, clock=clock, microphone=microphone)
+    return Microphone(
+        lambda: PortAudio(clock), show=told.append, clock=clock, microphone=microphone
+    )
 
 
 def _texts(told: list[SessionEvent]) -> list[str]:
