@@ -20,10 +20,11 @@ change nothing. The same question is never written, or computed, twice.
 **Interruptions** are judged in two stages. At the onset of speech the voice falls silent and keeps
 its place. Then whatever comes first decides: enough speech, two words that are more than a
 backchannel, or a stop word cut the reply; a transcript without such words, or the end of the time,
-lets it go on from the same place. A single word that decides nothing is answered after the reply.
-What has cut a reply and turns out to hold no words, or only "okay", was none: the reply goes on by
-itself, once. A stop word that stands alone gets no answer but silence. A reply that was audible for
-a blink was not heard, and its question is joined with what cut it.
+lets it go on from the same place. Speech that has ended by then is judged by its words, if they
+come soon: "where is it" and "mm-hmm" last equally long. A single word that decides nothing is
+answered after the reply. What has cut a reply and turns out to hold no words, or only "okay", was
+none: the reply goes on by itself, once. A stop word that stands alone gets no answer but silence. A
+reply that was audible for a blink was not heard, and its question is joined with what cut it.
 
 **What cannot wait** is answered whatever sounds meanwhile: an emergency, a question in writing, and
 an utterance that was so long that the ears cut it off. Only words stop such a reply, noise does

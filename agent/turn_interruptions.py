@@ -1,7 +1,7 @@
 """Speech over the agent's voice: duck at once, then cut or go on. Pure.
 
 Rule 1. It is decided within the time, whatever is missing: the onset is where the voice began, not
-        where it was noticed.
+        where it was noticed. Only where the speech has ended its words are awaited a little longer.
 Rule 2. What comes after a decision may overrule it: a transcript with words cuts even a voice that
         has gone on.
 Rule 3. What cannot wait (an emergency's sentence) is neither ducked nor cut by sound, only by
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from atonce.agent.turn_answers import consider, may_go_on
 from atonce.agent.turn_events import Action, Reason
-from atonce.agent.turn_rules import DECIDED_BEFORE_S, EPSILON_S, NOTICED_S, TurnRules
+from atonce.agent.turn_rules import DECIDED_BEFORE_S, EPSILON_S, NOTICED_S, OVERHANG_S, TurnRules
 from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_words import Utterance
 
@@ -61,7 +61,7 @@ def decided_s(rules: TurnRules, heard: Utterance) -> float:
     deadline_s = heard.onset_s + rules.decide_s - DECIDED_BEFORE_S
 
     if heard.voice_s is None:
-        return deadline_s
+        return deadline_s + rules.words_s
 
     enough_s = heard.voice_s + rules.barge_in_s - heard.spoken_s + NOTICED_S
     return min(deadline_s, enough_s)
@@ -111,7 +111,7 @@ def _interruption(rules: TurnRules, heard: Utterance, at_s: float) -> Reason | N
         return None
 
     sounding = heard.voice_s is not None
-    sure_s = heard.voiced_s(at_s) - (NOTICED_S if sounding else 0.0)
+    sure_s = heard.voiced_s(at_s) - (NOTICED_S if sounding else OVERHANG_S)
     is_late = at_s >= heard.onset_s + rules.decide_s - DECIDED_BEFORE_S - EPSILON_S
 
     if sounding and is_late and not _has_gap(heard):

@@ -10,12 +10,14 @@ from atonce.agent.phrases import Phrases
 from atonce.agent.turn_events import Kind
 from atonce.config.schema import Settings
 
-NOTICED_S = 0.1
+OVERHANG_S = 0.1
+"""By so much a voice lasts longer for the voice detector than it sounds: 0.05 to 0.15 s for short
+words of the default voice (Silero)."""
+NOTICED_S = OVERHANG_S + 0.1
 """By so much the end of a voice is known later than it was: EndpointRules.pause_s, a frame of the
-voice detector, and the way to the turn."""
-
-DECIDED_BEFORE_S = 0.05
-"""By so much a decision comes before its time: the voice detector notices a soft onset late."""
+voice detector, and the way to the turn come on top."""
+DECIDED_BEFORE_S = 0.03
+"""By so much a decision comes before its time: the timer and the playback take a moment."""
 EPSILON_S = 1e-6
 """A time that was added up may fall short by less than this."""
 
@@ -36,6 +38,9 @@ class TurnRules:
     """So many words interrupt it."""
     decide_s: float = 0.7
     """Until so long after the onset it is decided whether speech is an interruption."""
+    words_s: float = 0.4
+    """Where the speech has ended by then, its words are awaited so much longer: a question of two
+    words is as short as a backchannel, and one more syllable of the agent would be too many."""
     early_writes: int = 2
     """So many replies are begun in one turn before its endpoint; 0: none."""
     most_pauses: int = 4

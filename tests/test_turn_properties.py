@@ -449,25 +449,41 @@ def test_all_words_get_exactly_one_answer(said: list[Said], speeds: Speeds) -> N
     assert not world.book.is_paused
 
 
+class Watch(Bookkeeper):
+    """Looks at how long the voice waits for a decision."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self._onset_s = 0.0
+        self._is_voiced = False
+
+    def hear(self, event: TurnEvent) -> None:
+        """Where the burst began that sounds now, or sounded last."""
+        super().hear(event)
+
+        if isinstance(event, SpeechStarted):
+            self._onset_s, self._is_voiced = event.voice_s, True
+        elif isinstance(event, SpeechResumed):
+            self._onset_s, self._is_voiced = event.at_s, True
+        elif isinstance(event, SpeechPaused):
+            self._is_voiced = False
+
+    def do(self, action: Action) -> None:
+        """A decision ends a pause."""
+        was_paused = self.is_paused and self.is_audible
+        super().do(action)
+
+        if was_paused and not self.is_paused:
+            longest_s = QUIET.decide_s + (0.0 if self._is_voiced else QUIET.words_s)
+            assert self._world.at_s <= self._onset_s + longest_s
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.lists(SAID, min_size=1, max_size=8), SPEEDS)
 def test_a_decision_about_speech_over_the_voice_comes_in_time(
     said: list[Said], speeds: Speeds
 ) -> None:
     world = World(QUIET, said, speeds)
-    paused_s: list[float] = []
-
-    class Watched(Bookkeeper):
-        def do(self, action: Action) -> None:
-            was_paused = self.is_paused and self.is_audible
-            super().do(action)
-
-            if isinstance(action, Pause) and self.is_audible:
-                paused_s.append(world.at_s)
-            elif was_paused and not self.is_paused:
-                # From the notice of a voice; its onset is 0.1 s before. A voice that pauses and
-                # goes on within the time is judged from its next onset.
-                assert world.at_s - paused_s[-1] <= 2 * (QUIET.decide_s - 0.1)
-
-    world.book = Watched()
+    world.book = Watch(world)
     world.run()
