@@ -27,8 +27,8 @@ none: the reply goes on by itself, once. A stop word that stands alone gets no a
 reply that was audible for a blink was not heard, and its question is joined with what cut it.
 
 **What cannot wait** is answered whatever sounds meanwhile: an emergency, a question in writing, and
-an utterance that was so long that the ears cut it off. Only words stop such a reply, noise does
-not.
+an utterance that was so long that the ears cut it off. Only words stop what is said to an
+emergency, or to a noise that does not end.
 
 **Every state has an end.** Each thing that is awaited has a time limit, `due_s` is the next one,
 and past it the turn goes on without: a transcript that never came is replaced by the last guess, a

@@ -4,24 +4,27 @@ Rule 1. It is decided within the time, whatever is missing: the onset is where t
         where it was noticed. Only where the speech has ended its words are awaited a little longer.
 Rule 2. What comes after a decision may overrule it: a transcript with words cuts even a voice that
         has gone on.
-Rule 3. What cannot wait (an emergency's sentence) is neither ducked nor cut by sound, only by
-        words.
+Rule 3. What is said because of a cry for help, or of a noise that does not end, is neither ducked
+        nor cut by sound, only by words.
 """
 
 from __future__ import annotations
 
 from atonce.agent.turn_answers import consider, may_go_on
-from atonce.agent.turn_events import Action, Reason
+from atonce.agent.turn_events import Action, Kind, Reason
 from atonce.agent.turn_rules import DECIDED_BEFORE_S, EPSILON_S, NOTICED_S, OVERHANG_S, TurnRules
 from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_words import Utterance
+
+_FIRM: tuple[Kind, ...] = ("emergency", "too_quiet")
+"""Said because of what sounds: rule 3."""
 
 
 def duck(now: Situation, at_s: float, heard: Utterance) -> list[Action]:
     """A burst of speech begins over the agent's voice."""
     speech = now.voice.speech
 
-    if speech is None or speech.is_due or heard.is_spent:
+    if speech is None or speech.kind in _FIRM or heard.is_spent:
         return []
 
     heard.is_undecided = True

@@ -45,7 +45,7 @@ class Speech:
     text: str = ""
     """For a fixed sentence: the words."""
     is_due: bool = False
-    """It is heard whatever sounds meanwhile; only words stop it."""
+    """It is released whatever sounds meanwhile."""
     continues: bool = False
     """It goes on where another was cut."""
     is_ready: bool = False

@@ -1134,6 +1134,15 @@ def test_a_question_in_writing_is_answered_whatever_noise_is_heard() -> None:
     assert stage.turn.state == "speaking"
 
 
+def test_the_answer_to_a_question_in_writing_is_talked_over_like_any_other() -> None:
+    stage = Stage()
+    stage.tell(QuestionAsked(1.0, QUESTION))
+    stage.plays(1, 1.5)
+
+    assert stage.starts(3.0) == [Pause()]
+    assert stage.wait(3.7) == [StopSpeaking(1, "speech")]
+
+
 def test_a_sentence_is_said_once_nothing_else_is_due() -> None:
     stage = Stage().answered()
     assert stage.tell(SentenceAsked(3.0, "We close soon."), SentenceAsked(3.1, " ")) == []
