@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 
+from atonce.agent.cost_model import CostModel
 from atonce.agent.knowledge import build_prompt
 from atonce.agent.mouth import Sentences
 from atonce.agent.names import names
@@ -42,6 +43,8 @@ class Engines:
     """The thread of voice detectors and echo cancellers, of all sessions; None: the loop's own."""
     sentences: Sentences = field(default_factory=Sentences)
     """Fixed sentences as the synthesizer spoke them, for all sessions."""
+    costs: CostModel = field(default_factory=CostModel)
+    """What replies take on this machine, learnt by all sessions."""
 
 
 def ensure_models(settings: Settings, *, say: Callable[[str], None], hears: bool = True) -> None:

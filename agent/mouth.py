@@ -1,6 +1,6 @@
 """The mouth of a session: texts become sound in the playback, one after the other.
 
-Rule 1. A text is one part of the playback, known by its number; it is held until it is released.
+Rule 1. A text is one part of the playback, known by its name; it is held until it is released.
 Rule 2. Whoever stops waiting for it stops the synthesizer between two pieces of sound.
 Rule 3. Words travel with the sound even where the engine does not tell them: by their letters.
 Rule 4. Sentences that come again are kept as sound: they are there at once, and also when the
@@ -50,7 +50,7 @@ class Mouth:
 
     async def say(
         self,
-        number: int,
+        tag: str,
         text: str,
         *,
         is_released: Callable[[], bool],
@@ -69,13 +69,13 @@ class Mouth:
 
         try:
             async with self._turn:  # two texts at once would mix their pieces
-                return await self._say(number, text, is_released, tell, is_kept=is_kept)
+                return await self._say(tag, text, is_released, tell, is_kept=is_kept)
         finally:
             self._waiting -= 1
 
     async def _say(
         self,
-        number: int,
+        tag: str,
         text: str,
         is_released: Callable[[], bool],
         tell: Callable[[Audio], None],
@@ -87,7 +87,7 @@ class Mouth:
         try:
             async for piece in self._pieces(text, _chunks(text), is_kept=is_kept):
                 if not has_begun:
-                    self._playback.begin(str(number), is_held=not is_released())
+                    self._playback.begin(tag, is_held=not is_released())
                     has_begun = True
 
                 self._playback.put(piece)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from atonce.agent.events import SessionEvent
 from atonce.llm.protocols import Plan
 
 
@@ -29,28 +30,69 @@ class Planned:
     """The decision."""
 
     plan: Plan
-    """K, canvas, rule and deadline; the deadline is on the writer's clock."""
+    """K, canvas, rule and deadline; the deadline is on the writer's clock. K 0: without the writer,
+    if a fact clearly answers."""
     reason: str
     """Why, in a few words."""
+    acknowledges: bool = False
+    """The reply will be late: a sentence of the settings is said meanwhile."""
 
 
 class Planner(Protocol):
     """Decides before each reply."""
 
+    @property
+    def drafts_early(self) -> bool:
+        """Replies are begun while the person may still go on."""
+        ...
+
+    @property
+    def reads_partials(self) -> bool:
+        """Transcripts are made while somebody speaks."""
+        ...
+
+    @property
+    def complaint(self) -> str | None:
+        """What is to be said at the start of a budget that cannot be kept; None: it can."""
+        ...
+
     def plan(self, asked: Asked) -> Planned:
         """How this reply is written."""
+        ...
+
+    def observe(self, event: SessionEvent) -> None:
+        """Something happened in the talk."""
         ...
 
 
 class FixedPlanner:
     """Every reply as the settings say, however long it takes."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, drafts_early: bool = True) -> None:
         self._plan = plan
+        self._drafts_early = drafts_early
+
+    @property
+    def drafts_early(self) -> bool:
+        """As the settings say."""
+        return self._drafts_early
+
+    @property
+    def reads_partials(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def complaint(self) -> str | None:
+        """There is no budget."""
+        return None
 
     def plan(self, asked: Asked) -> Planned:  # noqa: ARG002
         """The same for all."""
         return Planned(self._plan, f"K {self._plan.steps}")
+
+    def observe(self, event: SessionEvent) -> None:
+        """Nothing is learnt."""
 
 
 _: type[Planner] = FixedPlanner

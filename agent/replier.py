@@ -9,9 +9,11 @@ Rule 3. A reply that goes on where it was cut keeps what was heard of it; only t
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from atonce.agent.conversation import Continuation, Conversation
 from atonce.agent.engines import Engines
@@ -50,7 +52,7 @@ class Speech:
     """Its own."""
     question: str
     """What it answers; empty: nothing was asked."""
-    kind: Kind | None = None
+    kind: Kind | Literal["one_moment"] | None = None
     """Which of the fixed sentences; None: a reply."""
     text: str = ""
     """As written, once it stands."""
@@ -64,11 +66,28 @@ class Speech:
     """All of its sound is in the playback."""
     cells: tuple[Cell, ...] = field(default=(), repr=False)
     """The canvas it was written on; none where the writer did not write it."""
+    is_due: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """The person has finished, as far as anybody knows."""
+
+    @property
+    def tag(self) -> str:
+        """Its name in the playback."""
+        return one_moment_tag(self.number) if self.kind == "one_moment" else str(self.number)
+
+    def hurry(self) -> None:
+        """It is waited for now."""
+        self.is_early = False
+        self.is_due.set()
 
     @property
     def stage(self) -> Stage:
         """How urgent its steps are."""
         return Stage.EARLY_DRAFT if self.is_early else Stage.REPLY
+
+
+def one_moment_tag(reply: int) -> str:
+    """The name in the playback of what is said while this reply is late."""
+    return f"one moment {reply}"
 
 
 class Replier:
@@ -94,16 +113,26 @@ class Replier:
         self._clock, self._tell, self._publish = clock, tell, publish
         self.steps: int | None = None
         """K, where somebody chose it; None: as planned."""
+        self.acknowledge: Callable[[Speech], None] = lambda _: None
+        """Called for a reply that will be late, while it is written."""
         self._written: deque[tuple[str, tuple[Cell, ...]]] = deque(maxlen=_REMEMBERED)
 
     async def reply(self, speech: Speech, *, spoken_end_s: float, continues: bool) -> None:
         """Write a reply and speak it."""
         unfinished = self._conversation.continuation() if continues else None
+
+        if speech.is_early and not self._planner.drafts_early:
+            await speech.is_due.wait()
+
         self._publish(ReplyStarted(self._clock(), speech.number, speech.question, speech.is_early))
         await self._facts.ask(speech.question)
 
         with self._facts.undisturbed():
             planned = self._planned(speech, spoken_end_s)
+
+            if planned.acknowledges:
+                self.acknowledge(speech)
+
             reply = await self._writer(speech).write(
                 self._prompt(speech.question, unfinished),
                 self._watched(speech),
@@ -198,6 +227,9 @@ class Replier:
 
     async def _speak(self, speech: Speech, text: str) -> None:
         def waits(piece: Audio) -> None:
+            if speech.kind == "one_moment":
+                return
+
             self._publish(ChunkSpoken(self._clock(), piece.seconds))
 
             if not speech.is_waiting:
@@ -206,7 +238,7 @@ class Replier:
                 self._tell(ReplyReady(self._clock(), speech.number))
 
         is_said = await self._mouth.say(
-            speech.number,
+            speech.tag,
             text,
             is_released=lambda: speech.is_released,
             tell=waits,

@@ -71,7 +71,8 @@ class ReplyWriter:
 
         plan: how; None: as the rules say. deadline_s: when it has to stand, on the writer's clock;
         None: as the plan says. given: tokens that stand, None where the writer writes; it is made
-        as long as the canvas.
+        as long as the canvas. A plan without steps does without the writer, if a fact clearly
+        answers.
         """
         plan = plan or self._rules.plan
         plan = plan if deadline_s is None else replace(plan, deadline_s=deadline_s)
@@ -79,6 +80,14 @@ class ReplyWriter:
         cache = await self._worker.run(lambda: self._writer.read(prompt))
         emit(PromptRead(self._clock(), cache.tokens))
         progress = Progress()
+
+        if plan.steps < 1:
+            if (match := best_fact(prompt, _found(cache))) is not None:
+                emit(ReplyChecked(self._clock(), Verdict(()), final=True))
+                return Reply(match.text, "fact", 0, 0, forced=True)
+
+            # Late is better than nothing.
+            plan = replace(plan, steps=max(1, plan.min_steps), deadline_s=None)
 
         try:
             reply = await self._settle(cache, prompt, plan, emit, progress, pins)
@@ -92,8 +101,7 @@ class ReplyWriter:
             reply = await self._by_twin(prompt, plan)
 
         if reply is None:
-            found = cache.found if isinstance(cache, Searched) else None
-            reply = self._fallback(prompt, found)
+            reply = self._fallback(prompt, _found(cache))
 
         return replace(reply, steps=progress.steps, repaired=progress.repairs)
 
@@ -190,3 +198,7 @@ class ReplyWriter:
 
 def _as_long_as(given: Sequence[int | None], canvas: int) -> list[int | None]:
     return [*given[:canvas], *[None] * (canvas - len(given))]
+
+
+def _found(cache: PromptCache) -> Found | None:
+    return cache.found if isinstance(cache, Searched) else None

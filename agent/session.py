@@ -27,6 +27,7 @@ from atonce.agent.events import (
     ErrorRaised,
     FactsRenewed,
     LevelMeasured,
+    PlanMade,
     ReplyEnded,
     SessionEvent,
     SpeechDetected,
@@ -38,8 +39,9 @@ from atonce.agent.events import (
 from atonce.agent.facts import Facts, FixedFacts
 from atonce.agent.live_facts import LiveFacts, Renew
 from atonce.agent.mouth import Mouth
+from atonce.agent.pacer import planner_of
 from atonce.agent.pipeline import rules_of
-from atonce.agent.planning import FixedPlanner, Planner
+from atonce.agent.planning import Planner
 from atonce.agent.replier import Replier
 from atonce.agent.speeches import Speeches
 from atonce.agent.transport import Transport
@@ -114,15 +116,15 @@ class Session:
         self._mouth = Mouth(
             engines.synthesizer, engines.speaking, transport.playback, engines.sentences
         )
-        reply_rules = rules_of(settings)
+        self._planner = planner or planner_of(settings, engines.costs)
         self._replier = Replier(
             engines,
             self._mouth,
             self._conversation,
             role=settings.agent.role,
             facts=facts or self._own_facts or FixedFacts(settings.agent.facts),
-            rules=reply_rules,
-            planner=planner or FixedPlanner(reply_rules.plan),
+            rules=rules_of(settings),
+            planner=self._planner,
             clock=clock,
             tell=self._tell,
             publish=self._publish,
@@ -135,6 +137,7 @@ class Session:
             clock=clock,
             tell=self._tell,
             publish=self._publish,
+            one_moment=settings.agent.sentences.one_moment,
         )
         self._ears = Ears(
             listener or open_listener(settings),
@@ -146,7 +149,8 @@ class Session:
             publish=self._publish,
             said=self._speeches.said_at,
         )
-        self._sentences = [*self._rules.sentences.values(), settings.agent.sentences.unknown]
+        said = settings.agent.sentences
+        self._sentences = [*self._rules.sentences.values(), said.unknown, said.one_moment]
         self._inbox: list[TurnEvent] = []
         self._is_telling = False
         self._changed = asyncio.Event()
@@ -222,6 +226,10 @@ class Session:
 
     def _begin(self) -> None:
         spawn = self._boundary.spawn
+
+        if self._planner.complaint is not None:
+            logger.warning("%s", self._planner.complaint)
+            self._publish(ErrorRaised(self._clock(), self._planner.complaint))
 
         for work in (self._listen(), self._keep_time(), self._transcribe()):
             spawn(work, failed=lambda: self._finish("error"))
@@ -347,6 +355,10 @@ class Session:
 
     def _publish(self, event: SessionEvent) -> None:
         self._transport.publish(event)
+        self._planner.observe(event)
+
+        if isinstance(event, PlanMade):
+            self._ears.reads_partials = self._planner.reads_partials
 
         for observe in self._observers:
             observe(event)

@@ -24,7 +24,7 @@ from atonce.agent.events import (
     SessionEvent,
 )
 from atonce.agent.playback import News, Playback
-from atonce.agent.replier import Replier, Speech
+from atonce.agent.replier import Replier, Speech, one_moment_tag
 from atonce.agent.turn_events import (
     Pause,
     Release,
@@ -61,12 +61,16 @@ class Speeches:
         clock: Callable[[], float],
         tell: Callable[[TurnEvent], None],
         publish: Callable[[SessionEvent], None],
+        one_moment: str = "",
     ) -> None:
+        """one_moment: said where a reply will be late; empty: nothing is."""
+        self._one_moment = one_moment
+        replier.acknowledge = self._acknowledge
         self._replier, self._playback, self._conversation = replier, playback, conversation
         self._boundary, self._clock, self._tell, self._publish = boundary, clock, tell, publish
         self.spoken_end_s = clock()
         """When the person's last word ended."""
-        self._speeches: dict[int, Speech] = {}
+        self._speeches: dict[str, Speech] = {}
         self._said: list[tuple[str, float | None]] = []  # texts, and until when each was audible
         self._news: list[News] = []
 
@@ -100,7 +104,7 @@ class Speeches:
     def hurry(self) -> None:
         """The person has finished: what was a draft is waited for now."""
         for speech in self._speeches.values():
-            speech.is_early = False
+            speech.hurry()
 
     def follow(self) -> None:
         """Tell what became audible, or ceased to be, by now."""
@@ -128,14 +132,21 @@ class Speeches:
 
     # ---- inside ----
 
+    def _acknowledge(self, late: Speech) -> None:
+        """Say at once that a reply will be late. It is no answer, and not remembered."""
+        if self._one_moment:
+            speech = Speech(late.number, "", "one_moment", is_released=True)
+            self._speeches[speech.tag] = speech
+            self._boundary.spawn(self._replier.sentence(speech, self._one_moment))
+
     def _start(self, speech: Speech, work: Work) -> None:
-        self._speeches[speech.number] = speech
+        self._speeches[speech.tag] = speech
         self._boundary.spawn(work, number=speech.number, failed=lambda: self._fail(speech))
 
     def _fail(self, speech: Speech) -> None:
         """Nothing more of it will be heard than what is in the playback."""
         if not speech.is_waiting:
-            self._speeches.pop(speech.number, None)
+            self._speeches.pop(speech.tag, None)
             self._conversation.withdrawn(speech.number)
 
         self._tell(ReplyFailed(self._clock(), speech.number))
@@ -144,28 +155,31 @@ class Speeches:
         self._boundary.cancel(number)
         self._playback.withdraw(str(number))
         self._conversation.withdrawn(number)
+        self._speeches.pop(one_moment_tag(number), None)
 
-        if self._speeches.pop(number, None) is not None:
+        if self._speeches.pop(str(number), None) is not None:
             self._publish(ReplyWithdrawn(self._clock(), number))
 
     def _release(self, number: int) -> None:
-        speech = self._speeches.get(number)
+        speech = self._speeches.get(str(number))
 
         if speech is not None:
-            speech.is_released, speech.is_early = True, False
+            speech.is_released = True
+            speech.hurry()
             self._playback.release(str(number))
 
     def _cut(self, number: int) -> None:
         heard = self._playback.stop(self._clock())
         self._boundary.cancel(number)
-        speech = self._speeches.pop(number, None)
+        self._speeches.pop(one_moment_tag(number), None)
+        speech = self._speeches.pop(str(number), None)
 
         if speech is not None:
             text = self._conversation.cut(number, heard)
             self._over(speech, self._clock(), text or heard.text, is_cut=True)
 
     def _begun(self, news: PlaybackBegan) -> None:
-        speech = self._speeches.get(int(news.tag))
+        speech = self._speeches.get(news.tag)
 
         if speech is None:
             return
@@ -179,7 +193,7 @@ class Speeches:
 
     def _ended(self, news: PlaybackEnded) -> None:
         self._said = [(text, until or news.at_s) for text, until in self._said]
-        speech = self._speeches.pop(int(news.tag), None)
+        speech = self._speeches.pop(news.tag, None)
 
         if speech is None:  # it was stopped
             return
@@ -193,6 +207,9 @@ class Speeches:
         self._over(speech, news.at_s, heard, is_cut=not speech.is_whole)
 
     def _over(self, speech: Speech, at_s: float, heard: str, *, is_cut: bool) -> None:
+        if speech.kind == "one_moment":
+            return
+
         self._publish(ReplyEnded(at_s, heard, is_cut, speech.number))
 
         if speech.question:

@@ -54,7 +54,7 @@ class Scene:
 
     async def say(self, number: int, text: str, *, now: bool = True, kept: bool = False) -> bool:
         return await self.mouth.say(
-            number,
+            str(number),
             text,
             is_released=lambda: now,
             tell=lambda piece: self.told.append(piece.seconds),
@@ -159,7 +159,7 @@ def test_a_voice_without_sound_is_a_fault() -> None:
 
     async def main() -> None:
         mouth = Mouth(Mute(Effort()), Here(), Playback(RATE))
-        await mouth.say(1, "We open.", is_released=lambda: True, tell=lambda _: None)
+        await mouth.say("1", "We open.", is_released=lambda: True, tell=lambda _: None)
 
     with pytest.raises(EngineError, match=r"no sound for 'We open\.'"):
         run(main())

@@ -1,0 +1,208 @@
+"""The watchdog in a talk: what it is told of each reply, and what it plans then."""
+
+from __future__ import annotations
+
+import pytest
+
+from atonce.agent.cost_model import CostModel, Stage
+from atonce.agent.events import (
+    DraftMade,
+    FirstAudio,
+    PlanMade,
+    PromptRead,
+    ReplyChecked,
+    ReplyWaits,
+    ReplyWithdrawn,
+    SentenceSaid,
+    SpeechPaused,
+    SpeechStopped,
+    WordsHeard,
+)
+from atonce.agent.pacer import Pacer, planner_of
+from atonce.agent.planning import Asked, FixedPlanner, Planned
+from atonce.agent.reply_check import Verdict
+from atonce.agent.watchdog import Watchdog, WatchdogRules
+from atonce.config.load import defaults
+from atonce.llm.protocols import Cell, Draft, Plan
+
+BUDGET_S = 1.0
+DRAFT = Draft(1, 4, (Cell(7, "We", is_open=False, confidence=0.5),))
+
+
+def pacer() -> Pacer:
+    rules = WatchdogRules(BUDGET_S, Plan(8, 40, min_steps=2), max_steps=12)
+    return Pacer(Watchdog(rules, CostModel()), release_after_s=0.2)
+
+
+def turn(
+    one: Pacer,
+    number: int,
+    *,
+    step_s: float = 0.03,
+    noise: bool = False,
+    is_heard: bool = True,
+) -> tuple[Planned, float]:
+    """One turn of a talk: a question that ends at 10 × number; the plan and the first audio."""
+    end_s = 10.0 * number
+    one.observe(SpeechPaused(end_s + 0.06, end_s))
+    one.observe(WordsHeard(end_s + 0.3, "When do you open?", 4, is_final=True))
+    one.observe(SpeechStopped(end_s + 0.3, end_s))
+    planned = one.plan(Asked(end_s + 0.3, number, "When do you open?", end_s, is_early=False))
+    now_s = end_s + 0.3
+    one.observe(PlanMade(now_s, planned.plan, planned.reason, number))
+    now_s += 0.1
+    one.observe(PromptRead(now_s, 400))
+
+    for _ in range(max(1, planned.plan.steps)):
+        now_s += step_s
+        one.observe(DraftMade(now_s, DRAFT, 0))
+
+    one.observe(ReplyChecked(now_s, Verdict(()), final=True))
+    now_s += 0.08
+
+    if noise:
+        one.observe(SpeechPaused(now_s, now_s - 0.1))
+        one.observe(WordsHeard(now_s, "", 0, is_final=True))
+
+    if not is_heard:
+        one.observe(ReplyWithdrawn(now_s, number))
+        return planned, now_s - end_s
+
+    one.observe(ReplyWaits(now_s, number))
+    now_s += 0.01
+    one.observe(FirstAudio(now_s, number))
+    return planned, now_s - end_s
+
+
+def test_a_machine_in_time_keeps_its_steps() -> None:
+    one = pacer()
+    plans = [turn(one, number)[0].plan for number in range(1, 12)]
+
+    assert {plan.steps for plan in plans} == {8}
+    assert one.drafts_early
+    assert one.reads_partials
+
+
+def test_a_slow_machine_gets_fewer_steps_at_once_and_its_steps_back_afterwards() -> None:
+    one = pacer()
+    number = 0
+
+    for _ in range(5):
+        number += 1
+        turn(one, number)
+
+    slow = []
+
+    for _ in range(6):
+        number += 1
+        slow.append(turn(one, number, step_s=0.09))
+
+    back = []
+
+    for _ in range(8):
+        number += 1
+        back.append(turn(one, number)[0].plan.steps)
+
+    assert slow[0][0].plan.steps == 8  # nobody could know
+    assert all(planned.plan.steps < 8 for planned, _ in slow[1:])
+    assert all(first_audio_s <= BUDGET_S for _, first_audio_s in slow[2:])
+    assert back[-1] == 8
+
+
+def test_what_was_learnt_is_what_it_took() -> None:
+    one = pacer()
+    costs = one._watchdog.costs
+
+    for number in range(1, 30):
+        turn(one, number)
+
+    assert costs.usual_s(Stage.TRANSCRIPT) == pytest.approx(0.3, rel=0.1)
+    assert costs.usual_s(Stage.PROMPT) == pytest.approx(0.1, rel=0.1)
+    assert costs.step_s(40, 400) == pytest.approx(0.03, rel=0.2)
+
+
+def test_a_withdrawn_reply_teaches_what_its_steps_took() -> None:
+    one = pacer()
+
+    for number in range(1, 30):
+        turn(one, number, step_s=0.06, is_heard=False)
+
+    assert one._watchdog.costs.step_s(40, 400) == pytest.approx(0.06, rel=0.2)
+
+
+def test_a_noise_before_the_first_sound_makes_no_reply_early() -> None:
+    late: list[float] = []
+
+    class Noting(Watchdog):
+        def heard(self, first_audio_s: float | None, *, ready_s: float | None = None) -> bool:
+            late.append(first_audio_s or 0.0)
+            return super().heard(first_audio_s, ready_s=ready_s)
+
+    one = Pacer(Noting(WatchdogRules(BUDGET_S, Plan(8, 40), max_steps=12)), release_after_s=0.2)
+    _, first_audio_s = turn(one, 1, noise=True)
+
+    assert late == [pytest.approx(first_audio_s)]
+
+
+def test_a_draft_from_before_the_last_word_counts_its_lateness_from_that_word() -> None:
+    late: list[float] = []
+
+    class Noting(Watchdog):
+        def heard(self, first_audio_s: float | None, *, ready_s: float | None = None) -> bool:
+            late.append(first_audio_s or 0.0)
+            return super().heard(first_audio_s, ready_s=ready_s)
+
+    watchdog = Noting(WatchdogRules(BUDGET_S, Plan(4, 40), max_steps=12))
+    one = Pacer(watchdog, release_after_s=0.2)
+    one.observe(SpeechPaused(10.06, 10.0))
+    one.observe(WordsHeard(10.3, "When do you open?", 4, is_final=True))
+    planned = one.plan(Asked(10.3, 1, "When do you open?", 10.0, is_early=True))
+    one.observe(PlanMade(10.3, planned.plan, planned.reason, 1))
+    one.observe(PromptRead(10.4, 400))
+    one.observe(DraftMade(10.45, DRAFT, 0))
+    one.observe(ReplyChecked(10.46, Verdict(()), final=True))
+    one.observe(ReplyWaits(10.55, 1))
+    # The person says "um" a second later; it is the same question.
+    one.observe(SpeechPaused(11.56, 11.5))
+    one.observe(WordsHeard(11.7, "When do you open? Um.", 5, is_final=True))
+    one.observe(SpeechStopped(11.75, 11.5))
+    one.observe(FirstAudio(11.77, 1))
+
+    assert late == [pytest.approx(0.27)]
+    assert watchdog.costs.usual_s(Stage.PROMPT) > 0.05
+
+
+def test_times_of_a_device_that_are_a_little_off_break_nothing() -> None:
+    one = pacer()
+    one.plan(Asked(5.0, 1, "When?", 5.0, is_early=False))
+    one.observe(PromptRead(5.1, 400))
+    one.observe(DraftMade(5.2, DRAFT, 0))
+    one.observe(ReplyChecked(5.2, Verdict(()), final=True))
+    one.observe(SentenceSaid(5.15, "one_moment", "One moment."))
+    one.observe(ReplyWaits(5.3, 1))
+    one.observe(FirstAudio(5.29, 1))
+
+
+def test_a_written_question_counts_from_when_it_was_asked() -> None:
+    one = pacer()
+    turn(one, 1)
+    before = one._watchdog.costs.usual_s(Stage.TRANSCRIPT)
+    one.plan(Asked(50.0, 2, "When?", 50.0, is_early=False))
+    one.observe(PromptRead(50.1, 400))
+    one.observe(DraftMade(50.2, DRAFT, 0))
+    one.observe(ReplyChecked(50.2, Verdict(()), final=True))
+    one.observe(ReplyWaits(50.3, 2))
+    one.observe(FirstAudio(50.3, 2))
+
+    assert one._watchdog.costs.usual_s(Stage.TRANSCRIPT) == before
+
+
+def test_the_settings_choose_the_planner() -> None:
+    costs = CostModel()
+
+    assert isinstance(planner_of(defaults([]).settings, costs), Pacer)
+    fixed = planner_of(defaults(["watchdog.enabled=false", "llm.steps=7"]).settings, costs)
+    assert isinstance(fixed, FixedPlanner)
+    assert fixed.plan(Asked(0.0, 1, "When?", 0.0, is_early=False)).plan.steps == 7
+    assert fixed.complaint is None
+    assert (fixed.drafts_early, fixed.reads_partials) == (True, True)
