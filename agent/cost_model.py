@@ -122,9 +122,15 @@ class Recent:
         return self.usual * self.stray
 
     def scale(self, times: float) -> None:
-        """All that was noted would now have been so many times as much."""
+        """All that was noted would now have been so many times as much; but the last one, where it
+        was that much already, had seen what others saw only later: it is no stray."""
         self.usual *= times
-        self._last = deque((value * times for value in self._last), maxlen=CALM_AFTER)
+        values = [value * times for value in self._last]
+        if values and times > CLEAR_CHANGE and self._last[-1] > self.usual / math.sqrt(times):
+            values[-1] = self._last[-1]
+            self._strays[-1] = values[-1] / self.usual
+
+        self._last = deque(values, maxlen=CALM_AFTER)
 
     def note(self, value: float) -> None:
         """It took so much, above 0."""

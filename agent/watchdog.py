@@ -307,8 +307,10 @@ class Watchdog:
             return fitting
 
         eager = min(self._rung, self._fitting(left, self._margin))
-        # Late as it is, a reply from below the bottom loses nothing by going up at once.
-        is_due = self._rose_at == self._turns - 1 or self._rung > self._bottom
+        if self._rung > self._bottom:  # what is late loses nothing by going up at once
+            return min(eager, max(fitting, self._bottom + 1))
+
+        is_due = self._rose_at == self._turns - 1
         return eager if is_due else self._rung - math.ceil((self._rung - eager) / 2)
 
     @property
