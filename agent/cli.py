@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_ask(commands)
     _add_talk(commands)
+    _add_serve(commands)
     _add_record(commands)
     _add_devices(commands)
     _add_race(commands)
@@ -135,6 +136,23 @@ def _add_talk(commands: _Commands) -> None:
     parser.add_argument("--log", type=Path, metavar="DIR", help="keep sound and events in a folder")
     _with_settings(parser)
     parser.set_defaults(run=_talk)
+
+
+def _add_serve(commands: _Commands) -> None:
+    parser = commands.add_parser("serve", help="talk in the browser: a page of this server")
+    parser.add_argument("--host", metavar="ADDRESS", help="listen at (serve.host)")
+    parser.add_argument("--port", type=int, help="listen at; 0: any that is free (serve.port)")
+    parser.add_argument(
+        "--token",
+        default="",
+        help="what clients must send; better in the environment variable ATONCE_TOKEN",
+    )
+    parser.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="for https, PEM (serve.tls_certificate)"
+    )
+    parser.add_argument("--key", type=Path, metavar="FILE", help="its key, PEM (serve.tls_key)")
+    _with_settings(parser)
+    parser.set_defaults(run=_serve)
 
 
 def _add_record(commands: _Commands) -> None:
@@ -248,6 +266,15 @@ def _talk(arguments: argparse.Namespace) -> int:
         overrides.append("microphone.push_to_talk=true")
 
     return talk.run(talk.Wish(arguments.config, overrides, log=arguments.log))
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from atonce.agent import serve
+
+    options = serve.Options(
+        arguments.host, arguments.port, arguments.token, arguments.certificate, arguments.key
+    )
+    return serve.run(options, arguments.config, arguments.overrides)
 
 
 def _record(arguments: argparse.Namespace) -> int:

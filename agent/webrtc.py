@@ -5,7 +5,8 @@
 
 Rule 1. Heard is what was sent, less the delay to the client: the page measures that delay and
         tells it; until it does, half the round trip and a usual jitter buffer stand for it.
-Rule 2. Of a stream that stays away for `close_after_s` nothing more is expected: `listen` ends.
+Rule 2. A stream that stays away is silence at first; after `close_after_s` nothing more is expected
+        of it, and `listen` ends.
 Rule 3. A client that does not read its events loses them, and the loss is counted.
 Rule 4. The browser cancels its own echo, so frames carry nothing to cancel.
 """
@@ -13,13 +14,15 @@ Rule 4. The browser cancels its own echo, so frames carry nothing to cancel.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
 from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
@@ -31,6 +34,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from atonce.agent.events import SessionEvent
+from atonce.agent.incoming_sound import RATE_HZ as HEARD_HZ
 from atonce.agent.incoming_sound import IncomingSound
 from atonce.agent.outgoing_track import RATE_HZ, OutgoingTrack
 from atonce.agent.playback import Playback
@@ -44,8 +48,10 @@ from atonce.agent.realtime_commands import (
     TellDelay,
 )
 from atonce.agent.realtime_events import Message, Opening, RealtimeEvents
-from atonce.agent.transport import Frame, Transport
+from atonce.agent.sound_clock import SoundClock
+from atonce.agent.transport import FRAME_S, Frame, Transport
 from atonce.config.errors import UsageError
+from atonce.speech.protocols import Audio, Samples
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +59,7 @@ JITTER_BUFFER_S: Final = 0.06  # what a browser's buffer and loudspeaker hold on
 FETCHED_AHEAD_S: Final = 0.08  # aiortc gives a packet out when four newer ones are there
 MOST_BUFFERED: Final = 256_000  # bytes that wait for the client; some hundred drafts
 MOST_WAITING: Final = 256  # messages that wait for the channel to open
+PATIENCE_S: Final = 0.8  # without sound for so long silence is heard, so that an endpoint can come
 PLACE_EVERY: Final = 5  # frames: ten times a second is as smooth as words are
 ROUND_TRIP_EVERY: Final = 50  # frames: once a second
 LAST_WORDS_S: Final = 0.5  # time for what was sent to leave before the connection is closed
@@ -185,25 +192,37 @@ class WebRtc:
 
     async def listen(self) -> AsyncIterator[Frame]:
         """The person's sound, 16 kHz; it ends when the browser is gone, or never came."""
-        sound, count, limit_s = IncomingSound(), 0, self._limits.ice_timeout_s
+        sound, clock, limit_s = IncomingSound(), SoundClock(), self._limits.ice_timeout_s
 
-        try:
+        with contextlib.suppress(TimeoutError, MediaStreamError):
             async with asyncio.timeout(limit_s):
                 track = await self._incoming.get()
 
-            while True:
-                async with asyncio.timeout(limit_s):
+            async for heard in self._arriving(track, sound):
+                for piece in _timed(heard, clock, self._clock() - self._uplink_s):
+                    yield piece
+
+    async def _arriving(
+        self, track: MediaStreamTrack, sound: IncomingSound
+    ) -> AsyncIterator[Audio | None]:
+        """What arrives; None where nothing has come for a moment. TimeoutError: it is gone."""
+        count, last_s, limit_s = 0, self._clock(), self._limits.ice_timeout_s
+
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
                     frame = await track.recv()
+            except TimeoutError:
+                if self._clock() - last_s >= limit_s - PATIENCE_S / 2:
+                    raise
 
-                limit_s = self._limits.close_after_s
-                heard = sound.convert(frame)
-                count += 1
-                await self._look_around(count)
+                yield None
+                continue
 
-                if len(heard.samples):
-                    yield Frame(heard, None, self._clock() - self._uplink_s)
-        except (TimeoutError, MediaStreamError):
-            return
+            last_s, limit_s = self._clock(), self._limits.close_after_s
+            count += 1
+            await self._look_around(count)
+            yield sound.convert(frame)
 
     def publish(self, event: SessionEvent) -> None:
         """Tell the page."""
@@ -292,6 +311,26 @@ class WebRtc:
             case ChooseSteps():
                 talker.choose_steps(command.steps)
                 self._send(self._events.steps_chosen(command.steps))
+
+
+def _timed(heard: Audio | None, clock: SoundClock, at_s: float) -> Iterator[Frame]:
+    """Sound with its time on an even clock, or silence for the time in which nothing came."""
+    if heard is None:
+        while (end_s := clock.end_s) is not None and at_s - end_s >= FRAME_S:
+            clock.skip(FRAME_S)
+            yield _frame(_silence(FRAME_S), clock.end_s or at_s)
+    elif len(heard.samples) and not clock.is_too_late(heard.seconds, at_s):
+        missing_s = clock.receive(heard.seconds, at_s)
+        samples = np.concatenate([_silence(missing_s), heard.samples])
+        yield _frame(samples, clock.end_s or at_s)
+
+
+def _silence(seconds: float) -> Samples:
+    return np.zeros(round(seconds * HEARD_HZ), np.float32)
+
+
+def _frame(samples: Samples, at_s: float) -> Frame:
+    return Frame(Audio(samples, HEARD_HZ), None, at_s)
 
 
 _: type[Transport] = WebRtc
