@@ -62,6 +62,8 @@ class Speech:
     """It may be heard."""
     is_waiting: bool = False
     """Its first sound is in the playback."""
+    has_begun: bool = False
+    """It was audible."""
     is_whole: bool = False
     """All of its sound is in the playback."""
     cells: tuple[Cell, ...] = field(default=(), repr=False)

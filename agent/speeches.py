@@ -14,6 +14,7 @@ from atonce.agent.boundary import Boundary, Work
 from atonce.agent.conversation import Conversation
 from atonce.agent.events import (
     FirstAudio,
+    Heard,
     PlaybackBegan,
     PlaybackEnded,
     PlaybackPaused,
@@ -175,6 +176,9 @@ class Speeches:
         speech = self._speeches.pop(str(number), None)
 
         if speech is not None:
+            if not speech.has_begun:
+                heard = Heard(0.0, "")  # what sounded was "one moment, please"
+
             text = self._conversation.cut(number, heard)
             self._over(speech, self._clock(), text or heard.text, is_cut=True)
 
@@ -184,6 +188,7 @@ class Speeches:
         if speech is None:
             return
 
+        speech.has_begun = True
         self._said = [*self._said, (_sayable(speech.text), None)][-_SAID:]
 
         if speech.kind is None:
@@ -195,7 +200,7 @@ class Speeches:
         self._said = [(text, until or news.at_s) for text, until in self._said]
         speech = self._speeches.pop(news.tag, None)
 
-        if speech is None:  # it was stopped
+        if speech is None or speech.kind == "one_moment":  # stopped, or no reply
             return
 
         if speech.is_whole:
@@ -207,9 +212,6 @@ class Speeches:
         self._over(speech, news.at_s, heard, is_cut=not speech.is_whole)
 
     def _over(self, speech: Speech, at_s: float, heard: str, *, is_cut: bool) -> None:
-        if speech.kind == "one_moment":
-            return
-
         self._publish(ReplyEnded(at_s, heard, is_cut, speech.number))
 
         if speech.question:

@@ -375,6 +375,21 @@ def test_a_late_reply_is_acknowledged_and_the_acknowledgement_is_no_reply() -> N
     assert done.writer.prompts[-1][1].history[-1].reply == "We open at ten."
 
 
+def test_an_acknowledgement_that_ends_while_the_reply_waits_does_not_make_it_heard() -> None:
+    done = talk(
+        (0.5, "Please tell me everything"),
+        (6.0, "How much does it cost"),
+        seconds=14,
+        settings=[*UNCHECKED, "agent.sentences.one_moment=One moment while I look for it."],
+        planner=Planning(Planned(Plan(4, 40), "late", acknowledges=True)),
+    )
+    past = done.writer.prompts[-1][1].history[0]
+
+    assert past.question == "Please tell me everything"
+    assert past.reply.endswith("…")
+    assert LONG.startswith(past.reply[:-1])
+
+
 def test_without_early_drafts_nothing_is_written_before_the_endpoint() -> None:
     early, late = (
         Planning(Planned(Plan(4, 40), "K 4"), drafts_early=drafts_early)
