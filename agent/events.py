@@ -100,7 +100,7 @@ class SpeechDetected:
     at_s: float
     """Seconds on the session's clock."""
     from_s: float
-    """When, pre-roll included, on the same clock."""
+    """When their voice began, on the same clock."""
 
 
 @dataclass(frozen=True, slots=True)
