@@ -38,8 +38,9 @@ RING_S = 2.0
 """Longer than the loop is ever held up; later than that an answer would come too late anyhow."""
 LOOK_EVERY_S = 0.5
 """Devices are looked after twice a second: what is lost is noticed well within 2 s."""
-PATIENCE_S = 0.3
-"""Without sound for so long, silence is given instead."""
+PATIENCE_S = 0.8
+"""Without sound for so long, silence is given instead; what came later would be dropped, so it is
+longer than anything in this program holds up a callback."""
 CLOSE_S = 2.0
 """A sound system that works closes one at once."""
 
@@ -117,7 +118,7 @@ class Microphone:
     @property
     def is_hanging(self) -> bool:
         """The sound system did not take its devices back: the process must be left at once."""
-        return self._thread.is_alive() and self._over.is_set()
+        return self._over.is_set() and not self._closed.done()
 
     @property
     def playback(self) -> Playback:
@@ -141,7 +142,7 @@ class Microphone:
 
         while not self._over.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_S / 2):
+                async with asyncio.timeout(PATIENCE_S / 4):
                     await self._arrived.wait()
 
             self._arrived.clear()

@@ -31,6 +31,8 @@ from atonce.speech.resample import resample
 pytestmark = pytest.mark.skipif(
     not virtual_card.is_available(), reason="needs PulseAudio: apt-get install pulseaudio"
 )
+LONGEST_S = 40.0
+"""Loading all models takes ten seconds, more on a busy machine."""
 QUESTION = Path(__file__).parent.parent / "examples" / "question.wav"
 
 
@@ -189,7 +191,7 @@ def test_a_question_is_answered_aloud_and_the_answer_interrupted_over_its_own_ec
     card.loop_back(latency_ms=100, volume=0.25)  # the microphone hears the loudspeaker at -12 dB
     log = tmp_path / "kept"
 
-    with card.recorder() as recording, _Talking("--log", str(log)) as talk:
+    with card.recorder() as recording, _Program("talk", "--log", str(log)) as talk:
         talk.wait_for("ready")
         card.speak(QUESTION).wait()
         talk.wait_for("first sound after")
@@ -215,34 +217,84 @@ def test_a_question_is_answered_aloud_and_the_answer_interrupted_over_its_own_ec
     assert {"log_began", "speech_stopped", "first_audio", "reply_ended"} <= set(events)
 
 
-class _Talking:
-    """`atonce talk` in a process of its own, and what it printed."""
+def test_a_question_is_recorded_until_it_ends_or_until_somebody_stops_it(
+    card: VirtualCard, tmp_path: Path
+) -> None:
+    voice = audio_file.read(QUESTION)
 
-    def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-P", "-m", "atonce.agent.cli", "talk", *options]
+    with _Program("record", str(tmp_path / "whole.wav")) as recorder:
+        recorder.wait_for("recording from")
+        card.speak(QUESTION).wait()
+        recorder.wait()
+
+    assert recorder.code == 0
+    whole = audio_file.read(tmp_path / "whole.wav")
+    assert whole.rate_hz == 48_000
+    assert _likeness(resample(whole, 16_000).samples, voice) >= 0.75
+    assert whole.seconds < voice.seconds + 0.5
+
+    with _Program("record", str(tmp_path / "part.flac")) as recorder:
+        recorder.wait_for("recording from")
+        card.speak(QUESTION)
+        time.sleep(1.8)
+
+    assert recorder.code == 0
+    assert 0.5 < audio_file.read(tmp_path / "part.flac").seconds < whole.seconds
+
+
+def test_a_sound_system_that_hangs_at_the_start_is_told(card: VirtualCard) -> None:
+    card.freeze()
+
+    with _Program("devices") as listing:
+        listing.wait()
+
+    card.thaw()
+    assert listing.code == 1
+    assert len(listing.lines) == 1
+    assert listing.lines[0].startswith("atonce: the sound system does not answer: restart it")
+
+
+class _Program:
+    """A command of atonce in a process of its own, and what it printed."""
+
+    def __init__(self, *words: str) -> None:
+        command = [sys.executable, "-P", "-m", "atonce.agent.cli", *words]
         self.lines: list[str] = []
         self.code: int | None = None
+        self._is_over = False
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._arrived = threading.Condition()
         self._thread = threading.Thread(target=self._read)
 
-    def __enter__(self) -> _Talking:
+    def __enter__(self) -> _Program:
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ctrl-C, unless it has ended; its exit code."""
         self._process.send_signal(signal.SIGINT)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it has ended."""
         self._thread.join()
         self.code = self._process.wait()
 
     def wait_for(self, words: str, *, times: int = 1) -> None:
         """Until it has printed this so often."""
         with self._arrived:
-            assert self._arrived.wait_for(
-                lambda: sum(words in line for line in self.lines) >= times, timeout=40
-            ), self.lines
+            self._arrived.wait_for(
+                lambda: self._is_over or self._count(words) >= times, timeout=LONGEST_S
+            )
+            assert self._count(words) >= times, "\n".join(self.lines)
+
+    def _count(self, words: str) -> int:
+        return sum(words in line for line in self.lines)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -251,6 +303,10 @@ class _Talking:
                 with self._arrived:
                     self.lines.append(line.rstrip())
                     self._arrived.notify_all()
+
+        with self._arrived:
+            self._is_over = True
+            self._arrived.notify_all()
 
 
 def _transcript(audio: Audio) -> str:
