@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import sys
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -651,3 +652,42 @@ def test_two_hundred_turns_take_the_same_time_and_leave_nothing_behind() -> None
     assert max(waits[190:]) <= max(waits[2:12]) + 0.03
     # Caches and cancelled timers come and go; two objects that stay each turn would be 298 more.
     assert blocks[199] - blocks[50] < 298
+
+
+# ---- whatever happens ----
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_random_interruptions_it_still_listens_and_answers(seed: int) -> None:
+    dice = random.Random(seed)
+    clap = Audio(np.random.default_rng(seed).uniform(-0.5, 0.5, 1600).astype(np.float32), RATE)
+    words = ["mhm", "stop", "wait", "okay", "When do you open", "go on", "and what does it cost"]
+    said: list[tuple[float, str | Audio]] = [(0.5, "Please tell me everything")]
+
+    while said[-1][0] < 100:
+        what = dice.choice([*words, clap])
+        said.append((said[-1][0] + dice.uniform(1.0, 7.0), what))
+
+    def during(session: Session) -> None:
+        for _ in range(5):
+            command = dice.choice(
+                [session.stop, session.clear, partial(session.ask, "When do you open")]
+            )
+            at(dice.uniform(1.0, 100.0), command)
+
+    done = talk(
+        *said,
+        (125.0, "And what does it cost in all"),
+        seconds=140,
+        settings=[*UNCHECKED, "agent.sentences.apology=I am sorry."],
+        change=broken("writer", "write", times=dice.randrange(3)),
+        during=during,
+    )
+    ended = [event.at_s for event in done.phone.of(ReplyEnded)]
+
+    assert done.replies[-1] == "It costs eight euros."
+    assert done.states[-1] == "listening"
+    assert ended == sorted(ended)
+    assert done.phone.playback.underruns == 0
+    assert not done.phone.playback.is_sounding
+    assert not done.session._speeches._speeches  # nothing is left that nobody waits for
