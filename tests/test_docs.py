@@ -1,12 +1,22 @@
 """What the documents show works."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from atonce.agent import virtual_time
 from atonce.agent.cli import main
+from atonce.agent.engines import Engines
+from atonce.agent.session import Session
+from atonce.agent.worker import Here
+from atonce.config.load import load
+from atonce.llm.fakes import FakeWriter
+from atonce.speech.fakes import FakeSynthesizer, FakeTranscriber
+from atonce.speech.protocols import Audio
 
 ROOT = Path(__file__).parents[1]
 EXTEND = (ROOT / "docs" / "extend.md").read_text()
@@ -54,6 +64,34 @@ def test_an_engine_of_ones_own_speaks_the_reply(
     answer = json.loads(capsys.readouterr().out)
     # A tenth of a second for a word; numbers are several, and sentences have pauses between them.
     assert answer["audio_s"] == pytest.approx(len(answer["reply"].split()) / 10, abs=0.9)
+
+
+def test_a_transport_of_ones_own_carries_a_talk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my_transport.py").write_text(blocks(EXTEND, "python")[3])
+    monkeypatch.syspath_prepend(tmp_path)
+    from my_transport import Recording
+
+    fakes = [f"{kind}.engine=fake" for kind in ("llm", "synthesizer", "transcriber")]
+    fakes += ["voice_detector.engine=fake", "echo.engine=off", "turn.silence_prompt_s=0"]
+    settings = load(None, [*fakes, 'agent.sentences.greeting=""']).settings
+    sound = np.zeros(16_000 * 14, np.float32)
+    sound[16_000:32_000] = 0.3
+
+    async def talk() -> np.ndarray:
+        clock = asyncio.get_running_loop().time
+        fake = FakeWriter.from_settings(settings.llm)
+        loaded = Engines(FakeTranscriber(), Here(), fake, Here(), FakeSynthesizer(), Here())
+        recording = Recording(Audio(sound, 16_000), clock)
+        await Session(settings, loaded, recording, clock=clock).run()
+        return np.concatenate(recording.said)
+
+    said = virtual_time.run(talk())
+    events = capsys.readouterr().out.split()
+
+    assert said[16_000:].any()
+    assert ("first_audio" in events, events[-1]) == (True, "talk_ended")
 
 
 def test_the_place_of_the_readme_answers_from_its_own_facts(
