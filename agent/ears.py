@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from atonce.agent.events import SessionEvent, WordsHeard
-from atonce.agent.phrases import is_own_voice
+from atonce.agent.phrases import Phrases
 from atonce.agent.transport import Frame
 from atonce.agent.turn_events import TranscriptHeard
 from atonce.agent.worker import Runner, Stage
@@ -86,15 +86,17 @@ class Ears:
         tell: Callable[[SpeechEvent | TranscriptHeard], None],
         publish: Callable[[SessionEvent], None],
         said: Callable[[float], str],
+        phrases: Phrases | None = None,
     ) -> None:
         """hearing runs the transcriber, listening all the rest. tell: what the turn has to know.
-        said: what the agent was saying at a moment, or just before; empty: nothing."""
+        said: what the agent was saying at a moment, or just before; empty: nothing. phrases: the
+        stop words, which are a person's wherever they stand."""
         self.listener = listener
         self.is_muted = False
         """Silence is heard instead of what comes in."""
         self.reads_partials = True
         """Transcripts are made while somebody speaks, too."""
-        self._transcriber = transcriber
+        self._transcriber, self._phrases = transcriber, phrases or Phrases()
         self._hearing, self._listening = hearing, listening
         self._clock, self._tell, self._publish, self._said = clock, tell, publish, said
         self._pushed_s = self._offset_s = 0.0
@@ -167,15 +169,16 @@ class Ears:
     async def _receive(self, job: Job, text: str) -> None:
         words, found = await self._listening.run(lambda: self._noted(job.due, text))
         at_s, said = self._clock(), job.utterance.said
+        text = self._phrases.beside_own_voice(words.text, said)
         self._publish(WordsHeard(at_s, words.text, words.settled, words.is_pause))
         self._tell(
             TranscriptHeard(
                 at_s,
                 job.utterance.number,
-                words.text,
+                text,
                 words.is_pause,
                 job.speech_end_s,
-                bool(said) and is_own_voice(words.text, said),
+                is_own_voice=text != words.text,
             )
         )
         self._hand_on(found)

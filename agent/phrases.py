@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
@@ -167,6 +167,28 @@ class Phrases:
 
         return None
 
+    def beside_own_voice(self, text: str, said: str) -> str:
+        """The words of a person in what was heard together with the agent's own voice.
+
+        All of them where the own voice is not clearly among them; none where it is all there is.
+        What the transcriber misheard inside the own voice is none either.
+        """
+        if not is_own_voice(text, said):
+            return text
+
+        words = text.split()
+        own = _own_places(words, said)
+        kept: list[str] = []
+
+        for first, end in _gaps(own):
+            piece = " ".join(words[first:end])
+            is_inside = first > 0 and end < len(words)
+
+            if self.has_stop_word(piece) or (end - first > 1 and not is_inside) or end - first > 2:
+                kept.append(piece)
+
+        return " ".join(kept)
+
     def _listening(self) -> frozenset[Phrase]:
         return self._split["backchannels"] | self._split["go_on"] | {(word,) for word in _SOUNDS}
 
@@ -204,6 +226,26 @@ def is_own_voice(text: str, said: str) -> bool:
     pairs = set(pairwise(words_of(said)))
     known = sum(1 for pair in pairwise(heard) if pair in pairs)
     return known >= _OWN_VOICE_SHARE * (len(heard) - 1)
+
+
+def _own_places(words: Sequence[str], said: str) -> list[bool]:
+    """Which of the words stand beside the same neighbour in what the agent said."""
+    pairs = set(pairwise(words_of(said)))
+    plain = [" ".join(words_of(word)) for word in words]
+    known = [pair in pairs for pair in pairwise(plain)]
+    return [one or other for one, other in zip([False, *known], [*known, False], strict=True)]
+
+
+def _gaps(own: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """First and end of the stretches that are not own."""
+    first = 0
+
+    for place, is_own in enumerate([*own, True]):
+        if is_own:
+            if place > first:
+                yield first, place
+
+            first = place + 1
 
 
 def is_other_language(text: str, language: str) -> bool:

@@ -148,6 +148,7 @@ class Session:
             tell=self._hear,
             publish=self._publish,
             said=self._speeches.said_at,
+            phrases=self._rules.phrases,
         )
         said = settings.agent.sentences
         self._sentences = [*self._rules.sentences.values(), said.unknown, said.one_moment]

@@ -51,14 +51,15 @@ class TranscriptHeard:
     utterance: int
     """Its number."""
     text: str
-    """All of its words, from its beginning; empty: nothing that is a word."""
+    """All of its words, from its beginning, without those of the agent's own voice that came back
+    through the microphone (Phrases.beside_own_voice); empty: no words of a person."""
     is_final: bool
     """It was read at a pause or at the endpoint: unless speech goes on, this is all of it."""
     speech_end_s: float
     """The end of the last voice that was read (TranscriptDue.speech_end_s): it tells a transcript
     of this pause from a late one of an earlier pause."""
     is_own_voice: bool = False
-    """The words are the agent's own, come back through the microphone (phrases.is_own_voice)."""
+    """The agent's own voice was among them."""
     language: str = ""
     """Which language was spoken (ISO 639-1), where the transcriber tells and is sure."""
 

@@ -110,6 +110,9 @@ def read(now: Situation, event: TranscriptHeard) -> list[Action]:
 
     heard.hear(event)
 
+    if event.is_own_voice:
+        now.echo_s = event.at_s
+
     if heard.text:
         now.understood(event.at_s)
 

@@ -4,7 +4,8 @@ Rule 1. It is decided within the time, whatever is missing: the onset is where t
         where it was noticed. Only where the speech has ended its words are awaited a little longer.
 Rule 2. What comes after a decision may overrule it: a transcript with words cuts even a voice that
         has gone on.
-Rule 3. What is said because of a cry for help, or of a noise that does not end, is neither ducked
+Rule 3. Where the agent hears itself, sound proves nothing: only words that are not its own count.
+Rule 4. What is said because of a cry for help, or of a noise that does not end, is neither ducked
         nor cut by sound, only by words.
 """
 
@@ -17,14 +18,14 @@ from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_words import Utterance
 
 _FIRM: tuple[Kind, ...] = ("emergency", "too_quiet")
-"""Said because of what sounds: rule 3."""
+"""Said because of what sounds: rule 4."""
 
 
 def duck(now: Situation, at_s: float, heard: Utterance) -> list[Action]:
     """A burst of speech begins over the agent's voice."""
     speech = now.voice.speech
 
-    if speech is None or speech.kind in _FIRM or heard.is_spent:
+    if speech is None or speech.kind in _FIRM or heard.is_spent or now.hears_itself(at_s):
         return []
 
     heard.is_undecided = True

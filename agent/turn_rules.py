@@ -49,6 +49,10 @@ class TurnRules:
     unheard_s: float = 0.3
     """A reply that was audible for less was not heard: the words it answered are joined with those
     that cut it."""
+    echo_s: float = 120.0
+    """For so long after its own voice came back through the microphone (a loudspeaker over the air
+    is too late for the echo canceller) the agent is neither ducked nor cut by sound, only by words
+    that are not its own."""
     most_continued: int = 1
     """So often in a row a reply that was cut by what turns out to be no words goes on by itself."""
     transcript_s: float = 10.0

@@ -43,6 +43,8 @@ class Situation:
     """Wait to be said, by command."""
     lost: deque[int] = field(default_factory=lambda: deque(maxlen=_MOST_LOST))
     """Utterances whose transcript never came."""
+    echo_s: float | None = None
+    """When the agent's own voice was last heard through the microphone; None: never."""
     other_sound: str = ""
     """Name of what is audible besides replies: "one moment, please"."""
     tells_too_long: bool = False
@@ -85,6 +87,10 @@ class Situation:
     def sounding(self) -> Utterance | None:
         """The one that the ears are in."""
         return next((one for one in reversed(self.utterances) if not one.is_over), None)
+
+    def hears_itself(self, at_s: float) -> bool:
+        """The agent's own voice comes back, uncancelled: sound alone proves no person."""
+        return self.echo_s is not None and at_s < self.echo_s + self.rules.echo_s
 
     def find(self, number: int) -> Utterance | None:
         """The utterance with this number, if it may need an answer."""

@@ -85,7 +85,7 @@ class Utterance:
         """A transcript is there."""
         is_whole = heard.is_final and self.voice_s is None
         is_last = is_whole and heard.speech_end_s >= self.end_s - _SAME_PAUSE_S
-        text = "" if heard.is_own_voice else heard.text.strip()
+        text = heard.text.strip()
 
         if is_last or (text and not self.is_known):
             self.text, self.language = text, heard.language or self.language

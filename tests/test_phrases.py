@@ -155,6 +155,25 @@ def test_without_anything_said_nothing_is_the_own_voice() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "persons"),
+    [
+        ("is free with the museum ticket", ""),
+        ("special exhibition is free width the museum ticket", ""),  # a word misheard
+        ("is free with the museum ticket. Stop!", "Stop!"),
+        ("free with the museum ticket it runs how much is that", "how much is that"),
+        ("exhibition is free stop with the museum ticket", "stop"),
+        ("the special exhibition is free with the museum ticket it runs tore", ""),
+        ("the museum ticket?", "the museum ticket?"),
+        ("How much is a ticket for a child?", "How much is a ticket for a child?"),
+        ("", ""),
+    ],
+)
+def test_a_persons_words_are_found_beside_the_own_voice(text: str, persons: str) -> None:
+    assert PHRASES.beside_own_voice(text, SAID) == persons
+    assert PHRASES.beside_own_voice(text, "") == text
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Wo ist bitte die Toilette?",

@@ -678,16 +678,38 @@ def test_the_own_voice_coming_back_is_no_interruption_and_no_question() -> None:
     stage.starts(3.0)
     stage.pauses(3.4)
 
-    assert stage.reads(3.6, "a ticket costs fourteen", 3.4, is_own_voice=True) == [Resume()]
+    assert stage.reads(3.6, "", 3.4, is_own_voice=True) == [Resume()]
     stage.ends(3.9, 3.4)
     stage.finishes(1, 5.0)
     stage.starts(5.2)
     stage.pauses(6.0)
-    stage.reads(6.3, "costs fourteen dollars", 6.0, is_own_voice=True)
+    stage.reads(6.3, "", 6.0, is_own_voice=True)
     stage.ends(6.5, 6.0)
 
     assert stage.written == [QUESTION]
     assert stage.turn.state == "listening"
+
+
+def test_an_uncancelled_echo_cuts_once_and_from_then_on_only_words_do() -> None:
+    stage = Stage().answered()
+    stage.starts(3.2)
+    assert stage.wait(3.9) == [StopSpeaking(1, "speech")]
+    stage.pauses(5.0)
+    stage.reads(5.3, "", 5.0, is_own_voice=True)
+    assert stage.ends(5.5, 5.0) == [Write(2, QUESTION, is_early=False, continues=True)]
+    stage.plays(2, 6.0)
+
+    assert stage.starts(7.2) == []
+    assert stage.wait(9.0) == []
+    assert stage.guesses(9.1, "") == []
+    assert stage.guesses(9.5, "stop") == [StopSpeaking(2, "stop word")]
+    stage.pauses(9.8)
+    stage.reads(10.0, "stop", 9.8, is_own_voice=True)
+    stage.ends(10.3, 9.8)
+    assert stage.turn.state == "listening"
+
+    stage.answered(200.0)
+    assert stage.starts(203.0) == [Pause()]  # another loudspeaker, perhaps
 
 
 # ---- what cut a reply and was nothing; "go on" ----
