@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from atonce.agent import live_facts, loop_lag
 from atonce.agent.boundary import Boundary
 from atonce.agent.conversation import Conversation
+from atonce.agent.duck import Duck
 from atonce.agent.ears import Ears, open_listener
 from atonce.agent.engines import Engines
 from atonce.agent.events import (
@@ -139,6 +140,7 @@ class Session:
             publish=self._publish,
             one_moment=settings.agent.sentences.one_moment,
         )
+        self._duck = Duck(transport.playback)
         self._ears = Ears(
             listener or open_listener(settings),
             engines.transcriber,
@@ -252,6 +254,7 @@ class Session:
 
         async for frame in self._transport.listen():
             await self._boundary.guard(self._ears.hear(frame))
+            self._duck.follow(self._state, hint_s=self._ears.listener.hint_s)
             self._speeches.follow()
             frames += 1
 

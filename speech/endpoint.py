@@ -178,6 +178,12 @@ class EndpointDetector:
         return self._utterance is not None and self._utterance.speech_end_s == self._now_s
 
     @property
+    def hint_s(self) -> float:
+        """Seconds of a voice that may become speech, or turn out to be a click; 0: there is none,
+        or it is speech already."""
+        return 0.0 if self._voiced_from_s is None else self._now_s - self._voiced_from_s
+
+    @property
     def kept_from_s(self) -> float:
         """The earliest moment whose sound may still be asked for."""
         if self._utterance is not None:

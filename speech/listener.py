@@ -84,6 +84,11 @@ class Listener:
         return self._endpoint.now_s
 
     @property
+    def hint_s(self) -> float:
+        """Seconds of a voice that is no speech yet (EndpointDetector.hint_s)."""
+        return self._endpoint.hint_s
+
+    @property
     def floor_db(self) -> float:
         """Loudness (RMS, dBFS) of the stillest moment of the last seconds."""
         return self._floor.floor_db
