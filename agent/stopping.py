@@ -33,13 +33,16 @@ def stoppable() -> Iterator[None]:
         asked.append(True)
         task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Windows' event loop has no such handlers: there Ctrl-C arrives as KeyboardInterrupt.
+    numbers = (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ()
+
+    for number in numbers:
         loop.add_signal_handler(number, stop)
 
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 

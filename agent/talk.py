@@ -26,8 +26,8 @@ from atonce.config.errors import AtonceError, UsageError
 from atonce.config.load import Loaded, load
 from atonce.config.schema import Settings
 
-DRAWN_EVERY_S = 0.1
-"""A picture takes some milliseconds of the loop that the talk runs in."""
+KEY_EVERY_S = 0.05
+"""A released key is noticed that soon."""
 KEYS = "s: silence it   m: mute   +/-: K   q: quit"
 PUSHED_KEYS = "space or enter: hold, or tap twice, and speak   s: silence it   +/-: K   q: quit"
 
@@ -143,15 +143,9 @@ class _Talk:
 
         with keys.read(self._press) if keys.are_there() else contextlib.nullcontext():
             async with asyncio.TaskGroup() as group:
-                drawing = group.create_task(self._draw(clock))
+                following = group.create_task(self._follow_key(clock))
                 await session.run()
-                drawing.cancel()
-
-    async def _draw(self, clock: Callable[[], float]) -> None:
-        while True:
-            self._screen.draw()
-            self._follow_key(clock())
-            await asyncio.sleep(DRAWN_EVERY_S / 2 if self._key.is_down else DRAWN_EVERY_S)
+                following.cancel()
 
     def _show(self, event: SessionEvent) -> None:
         if self._log is not None:
@@ -186,13 +180,17 @@ class _Talk:
             case _:
                 pass
 
-    def _follow_key(self, now_s: float) -> None:
-        was_down = self._key.is_down
-        self._key.pass_time(now_s)
+    async def _follow_key(self, clock: Callable[[], float]) -> None:
+        """Notice that the key of push-to-talk went up."""
+        while self._is_pushed and self._session is not None:
+            was_down = self._key.is_down
+            self._key.pass_time(clock())
 
-        if was_down and not self._key.is_down and self._session is not None:
-            self._session.release()
-            self._open_ears(self._session, is_open=False)
+            if was_down and not self._key.is_down:
+                self._session.release()
+                self._open_ears(self._session, is_open=False)
+
+            await asyncio.sleep(KEY_EVERY_S)
 
     def _open_ears(self, session: Session, *, is_open: bool) -> None:
         """Without the key nothing is heard, and no word is written down."""

@@ -8,12 +8,15 @@
 
 Rule 1. What libraries write goes to the log (level info); on a terminal the log becomes notes.
 Rule 2. Where standard output is a file or a pipe there is no picture: what is over is a line.
+Rule 3. A picture takes some milliseconds: a thread of its own draws it, and the talk never waits.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import queue
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -31,6 +34,10 @@ from atonce.agent.turn_bars import Bar
 
 logger = logging.getLogger(__name__)
 
+DRAWN_EVERY_S = 0.1
+"""As often as the level is measured."""
+ENDED_S = 2.0
+"""A picture is drawn in much less; a terminal that does not take it must not hold up the end."""
 METER = 20
 """Cells of the level meter: 3 dB each."""
 LOUDEST_DB, QUIETEST_DB = 0.0, -60.0
@@ -61,13 +68,16 @@ class TalkScreen:
         self._keys = keys
         self._console = console or Console(highlight=False)
         self._live: Live | None = None
-        self._is_changed = False
         self._context = contextlib.ExitStack()
+        self._lines: queue.SimpleQueue[Line] = queue.SimpleQueue()
+        self._is_wanted = threading.Event()
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._keep_drawing, name="screen", daemon=True)
 
     @property
     def is_live(self) -> bool:
         """There is a terminal to draw on."""
-        return self._console.is_terminal
+        return self._console.is_terminal and not self._console.is_dumb_terminal
 
     def __enter__(self) -> TalkScreen:
         self._context.enter_context(caught())
@@ -84,6 +94,10 @@ class TalkScreen:
         trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
+            self._is_over.set()
+            self._is_wanted.set()
+            self._thread.join(ENDED_S)
+            self._draw()
             self._live.stop()
             self._live = None
 
@@ -94,26 +108,38 @@ class TalkScreen:
         if self.is_live and self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
-            self._is_changed = True
+            self._thread.start()
 
     def say(self, text: str) -> None:
-        """A line of the program's own."""
-        self._print(Line("note", text))
+        """A line of the program's own; from any thread."""
+        self._tell(Line("note", text))
 
     def show(self, event: SessionEvent) -> None:
-        """Take in what happened; what is over is printed at once, the rest with `draw`."""
+        """Take in what happened."""
         for line in self.view.receive(event):
-            self._print(line)
-
-        self._is_changed = True
+            self._tell(line)
 
         if isinstance(event, DraftMade | WordsHeard):
-            self.draw()  # a step may be over before the next picture is due
+            self._is_wanted.set()  # a step may be over before the next picture is due
 
-    def draw(self) -> None:
-        """Bring the picture up to date: some times a second, as it takes some milliseconds."""
-        if self._live is not None and self._is_changed:
-            self._is_changed = False
+    def _tell(self, line: Line) -> None:
+        if self._live is None:
+            self._print(line)
+        else:
+            self._lines.put(line)
+
+    def _keep_drawing(self) -> None:
+        while not self._is_over.is_set():
+            self._is_wanted.wait(DRAWN_EVERY_S)
+            self._is_wanted.clear()
+            self._draw()
+
+    def _draw(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._print(self._lines.get_nowait())
+
+        if self._live is not None:
             deaf = "muted" if self.is_muted else "press the key" if self.needs_key else ""
             self._live.update(picture(self.view, keys=self._keys, deaf=deaf), refresh=True)
 
@@ -252,7 +278,7 @@ class _Notes(logging.Handler):
         self._shown = shown
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Rich's console takes lines from any thread."""
+        """One line."""
         self._shown.say(f"{record.levelname.lower()}: {record.getMessage()}")
 
 

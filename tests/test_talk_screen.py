@@ -161,7 +161,6 @@ def test_where_nobody_looks_there_are_plain_lines() -> None:
         screen.say("ready: speak")
         for event in turn():
             screen.show(event)
-            screen.draw()
 
     assert file.getvalue().splitlines() == [
         "note   ready: speak",
@@ -179,7 +178,6 @@ def test_on_a_terminal_the_log_becomes_notes_and_is_given_back() -> None:
         logging.getLogger("atonce.test").warning("the disk is full")
         for event in turn():
             screen.show(event)
-            screen.draw()
 
     assert "warning: the disk is full" in file.getvalue()
     assert "q: quit" in file.getvalue()
