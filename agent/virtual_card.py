@@ -142,6 +142,18 @@ class VirtualCard:
         scaled = round(65_536 * volume ** (1 / 3))
         self._pactl("set-sink-input-volume", number, str(scaled))
 
+    def short_circuit(self) -> str:
+        """The name of another microphone, which hears the loudspeaker without any way between."""
+        name = "atonce_short_circuit"
+        self._pactl(
+            "load-module",
+            "module-remap-source",
+            f"master={LOUDSPEAKER}.monitor",
+            f"source_name={name}",
+            f"source_properties=device.description={name}",
+        )
+        return name
+
     def speak(self, sound: Path) -> subprocess.Popen[bytes]:
         """Say a sound file into the microphone; the process ends when all was said."""
         speaker = subprocess.Popen(
