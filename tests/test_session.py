@@ -45,6 +45,7 @@ from atonce.agent.planning import Asked, FixedPlanner, Planned, Planner
 from atonce.agent.playback import Playback
 from atonce.agent.session import Session
 from atonce.agent.transport import FRAME_S, Frame
+from atonce.agent.turn_rules import TurnRules
 from atonce.agent.virtual_time import run
 from atonce.agent.worker import Arbiter, Stage
 from atonce.config.errors import EngineError
@@ -145,6 +146,7 @@ def talk(
     pace: Pace = as_told,
     change: Change = lambda engines: engines,
     planner: Planner | None = None,
+    rules: TurnRules | None = None,
     during: Callable[[Session], None] = lambda _: None,
     watch: Callable[[Phone, ScriptedWriter], None] = lambda *_: None,
 ) -> Talk:
@@ -159,7 +161,13 @@ def talk(
         phone = Phone(sounds, seconds, book)
         listener = Listener(ScriptedDetector(), EndpointRules.from_settings(chosen.endpoint))
         session = Session(
-            chosen, change(engines), phone, clock=loop.time, listener=listener, planner=planner
+            chosen,
+            change(engines),
+            phone,
+            clock=loop.time,
+            listener=listener,
+            planner=planner,
+            rules=rules,
         )
 
         during(session)
@@ -691,3 +699,145 @@ def test_after_random_interruptions_it_still_listens_and_answers(seed: int) -> N
     assert done.phone.playback.underruns == 0
     assert not done.phone.playback.is_sounding
     assert not done.session._speeches._speeches  # nothing is left that nobody waits for
+
+
+# ---- the rest of the commands ----
+
+
+def test_push_to_talk_hears_while_the_button_is_held_and_answers_when_it_is_let_go() -> None:
+    settings = [*QUIET, *UNCHECKED, "endpoint.incomplete_ms=5000", "endpoint.unsure_ms=5000"]
+    rules = TurnRules.from_settings(defaults(settings).settings, is_push_to_talk=True)
+
+    def during(session: Session) -> None:
+        at(0.4, session.press)
+        at(1.7, session.release)
+
+    done = talk(
+        (0.5, "When do you open"),
+        (6.0, "What does it cost"),
+        seconds=10,
+        settings=settings,
+        rules=rules,
+        during=during,
+    )
+
+    assert done.replies == ["We open at ten."]  # nobody held the button for the other question
+    assert done.phone.of(FirstAudio)[0].at_s < 3.0
+
+
+def test_a_talk_that_is_cleared_has_no_history() -> None:
+    done = talk(
+        (0.5, "When do you open"),
+        (7.0, "What does it cost"),
+        seconds=12,
+        settings=UNCHECKED,
+        during=lambda session: at(5.0, session.clear),
+    )
+
+    assert done.replies == ["We open at ten.", "It costs eight euros."]
+    assert done.asked[-1].history == ()
+
+
+def test_a_sentence_is_said_when_somebody_asks_for_it() -> None:
+    done = talk(during=lambda session: at(1.0, lambda: session.say("The shop closes now.")))
+
+    assert done.replies == ["The shop closes now."]
+    assert [event.kind for event in done.phone.of(SentenceSaid)] == ["asked"]
+
+
+def test_without_a_goodbye_the_end_is_at_once() -> None:
+    done = talk(
+        seconds=30,
+        settings=['agent.sentences.goodbye=""'],
+        during=lambda session: at(1.0, session.end),
+    )
+
+    assert done.phone.of(TalkEnded) == [TalkEnded(pytest.approx(1.0), "ended")]
+
+
+def test_a_budget_that_nobody_can_keep_is_told_at_the_start() -> None:
+    done = talk(seconds=1, settings=["watchdog.first_audio_ms=100"])
+    told = [event.message for event in done.phone.of(ErrorRaised)]
+
+    assert len(told) == 1
+    assert told[0].startswith("watchdog.first_audio_ms is 100, but")
+
+
+def test_a_cancelled_talk_is_silent_and_says_that_it_ended() -> None:
+    async def main() -> Phone:
+        loop = asyncio.get_running_loop()
+        chosen = defaults([*QUIET, *UNCHECKED]).settings
+        book = SoundBook()
+        engines, _ = scripted(book, Effort(), REPLIES, Costs(), as_told)
+        phone = Phone([(0.5, spoken("Please tell me everything"))], 30.0, book)
+        listener = Listener(ScriptedDetector())
+        session = Session(chosen, engines, phone, clock=loop.time, listener=listener)
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(session.run())
+            await asyncio.sleep(6.0)
+            assert phone.playback.is_sounding
+            task.cancel()
+
+        session.ask("Is anybody there?")  # nobody is, and nothing happens
+        return phone
+
+    phone = run(main())
+
+    assert phone.of(TalkEnded) == [TalkEnded(pytest.approx(6.0), "cancelled")]
+    assert phone.playback.waiting_s == 0.0
+
+
+def test_a_transport_that_fails_ends_the_talk_and_says_why() -> None:
+    class Torn(Phone):
+        async def listen(self) -> AsyncIterator[Frame]:
+            yield Frame(Audio(np.zeros(BLOCK, np.float32), RATE), None, 0.02)
+            raise EngineError("the cable is torn")
+
+    async def main() -> Phone:
+        loop = asyncio.get_running_loop()
+        chosen = defaults([*QUIET, *UNCHECKED]).settings
+        engines, _ = scripted(SoundBook(), Effort(), REPLIES, Costs(), as_told)
+        phone = Torn([], 1.0, SoundBook())
+        await Session(
+            chosen, engines, phone, clock=loop.time, listener=Listener(ScriptedDetector())
+        ).run()
+        return phone
+
+    phone = run(main())
+
+    assert [event.message for event in phone.of(ErrorRaised)] == ["the cable is torn"]
+    assert phone.of(TalkEnded)[0].reason == "error"
+
+
+def test_a_voice_that_breaks_off_is_heard_so_far_and_history_says_so() -> None:
+    class Hoarse:
+        """Speaks ten pieces of a reply, then fails for good."""
+
+        def __init__(self, inner: object) -> None:
+            self._inner = inner
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+        def synthesize(self, text: str) -> Iterator[Audio]:
+            for number, piece in enumerate(self._inner.synthesize(text)):
+                if number == 10:
+                    raise EngineError("the voice is gone")
+
+                yield piece
+
+    done = talk(
+        (0.5, "Please tell me everything"),
+        (16.0, "What does it cost"),
+        seconds=22,
+        settings=[*UNCHECKED, "agent.sentences.apology=Sorry."],
+        change=lambda engines: replace(engines, synthesizer=Hoarse(engines.synthesizer)),
+    )
+    first = done.phone.of(ReplyEnded)[0]
+
+    assert first.is_cut
+    assert LONG.startswith(first.heard.rstrip("…"))
+    assert 3 <= len(first.heard.split()) < len(LONG.split())
+    assert done.asked[-1].history[0].reply.endswith("…")
+    assert done.replies[-1] == "It costs eight euros."
