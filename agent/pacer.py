@@ -9,7 +9,7 @@ Rule 3. A reply that was withdrawn teaches what its steps took, and nothing else
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from atonce.agent.cost_model import CostModel
 from atonce.agent.events import (
@@ -31,7 +31,7 @@ from atonce.agent.ladder import Given
 from atonce.agent.planning import Asked, FixedPlanner, Planned, Planner
 from atonce.agent.reply_rules import plan_of
 from atonce.agent.timeline import Mark, Timeline
-from atonce.agent.watchdog import Watchdog, WatchdogRules
+from atonce.agent.watchdog import Decision, Watchdog, WatchdogRules
 from atonce.config.schema import Settings
 
 _OPEN = 4
@@ -102,7 +102,9 @@ class Pacer:
             prompt=self._prompt,
             release_s=release_s if asked.is_early else None,
         )
-        return Planned(decision.plan, decision.reason, decision.acknowledges)
+        is_written = decision.given is not Given.WRITER
+        plan = decision.plan if is_written else replace(decision.plan, steps=0)
+        return Planned(plan, _reason(decision), decision.acknowledges)
 
     def observe(self, event: SessionEvent) -> None:
         """Take note of what happened."""
@@ -179,6 +181,15 @@ class Pacer:
 
         for seconds in timeline.steps_s():
             costs.note_step(course.canvas, course.prompt, seconds)
+
+
+def _reason(decision: Decision) -> str:
+    """What is really done: a reply is spoken when all of it stands, never a clause ahead."""
+    if decision.given is not Given.WHOLE_REPLY:
+        return decision.reason
+
+    _, _, figures = decision.reason.partition(": ")
+    return f"K {decision.plan.steps}, canvas {decision.plan.canvas}: {figures}"
 
 
 def planner_of(settings: Settings, costs: CostModel) -> Planner:

@@ -109,6 +109,22 @@ def test_a_slow_machine_gets_fewer_steps_at_once_and_its_steps_back_afterwards()
     assert back[-1] == 8
 
 
+def test_the_reason_names_what_is_really_done() -> None:
+    one = pacer()
+    plans = [turn(one, number, step_s=0.3)[0] for number in range(1, 12)]
+
+    assert all("clause" not in planned.reason for planned in plans)
+    assert any(planned.reason.startswith("K 2, canvas 24: step") for planned in plans)
+
+
+def test_where_no_step_fits_the_writer_is_not_asked() -> None:
+    one = pacer()
+    plans = [turn(one, number, step_s=1.0)[0] for number in range(1, 6)]
+
+    assert plans[-1].plan.steps == 0
+    assert plans[-1].plan.min_steps == 2
+
+
 def test_what_was_learnt_is_what_it_took() -> None:
     one = pacer()
     costs = one._watchdog.costs
