@@ -89,12 +89,9 @@ def find(devices: Sequence[Device], wanted: str, *, is_input: bool) -> Device:
 def run(*, is_json: bool) -> int:
     """`atonce devices`: list them; 1 when there is neither microphone nor loudspeaker."""
     from atonce.agent.native_noise import caught
-    from atonce.agent.portaudio import PortAudio
-    from atonce.agent.sound_system import HANG_S, HANGS
-    from atonce.agent.stopping import within
 
     with caught():
-        devices = within(HANG_S, lambda: PortAudio().devices(), AudioError(HANGS))
+        devices = there()
 
     if is_json:
         sys.stdout.write(json.dumps([asdict(device) for device in devices]) + "\n")
@@ -102,6 +99,15 @@ def run(*, is_json: bool) -> int:
         sys.stdout.write(listing(devices) + "\n")
 
     return 0 if devices else 1
+
+
+def there() -> list[Device]:
+    """What this machine has; where its sound system hangs, the program ends with that error."""
+    from atonce.agent.portaudio import PortAudio
+    from atonce.agent.sound_system import HANG_S, HANGS
+    from atonce.agent.stopping import within
+
+    return within(HANG_S, lambda: PortAudio().devices(), AudioError(HANGS))
 
 
 def listing(devices: Sequence[Device]) -> str:

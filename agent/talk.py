@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
-from atonce.agent import engines, keys
+from atonce.agent import devices, engines, keys
 from atonce.agent.events import SessionEvent
 from atonce.agent.microphone import Microphone
 from atonce.agent.portaudio import PortAudio
@@ -58,7 +58,7 @@ def run(wish: Wish) -> int:
     fault: AtonceError | None = None
 
     try:
-        asyncio.run(talk.run())
+        talk.start()
     except ExceptionGroup as group:  # the user is told the first fault, in one sentence
         raise group.exceptions[0] from None
     except AtonceError as error:
@@ -84,7 +84,8 @@ class _Talk:
         self._settings = _for_microphone(loaded.settings)
         self._is_pushed = self._settings.microphone.push_to_talk
         self._screen = TalkScreen(keys=_keys(is_pushed=self._is_pushed))
-        self._log = _log(wish.log, loaded, self._screen.say)
+        self._log_in = wish.log
+        self._log: TalkLog | None = None
         self._session: Session | None = None
         self._microphone: Microphone | None = None
         self._key = TalkKey()
@@ -101,12 +102,26 @@ class _Talk:
         """The sound system does not give its devices back."""
         return self._microphone is not None and self._microphone.is_hanging
 
-    async def run(self) -> None:
+    def start(self) -> None:
         """From the first look at the devices to the last word."""
+        section = self._settings.microphone
+
+        with self._screen:
+            # Before anything that takes long, and where Ctrl-C still ends it at once.
+            found = devices.there()
+            devices.find(found, section.input, is_input=True)
+            devices.find(found, section.output, is_input=False)
+            engines.ensure_models(self._settings, say=self._screen.say)
+            self._log = _log(self._log_in, self._loaded, self._screen.say)
+
+            with self._log or contextlib.nullcontext():
+                asyncio.run(self._run())
+
+    async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         section = self._settings.microphone
 
-        with self._screen, self._log or contextlib.nullcontext(), stoppable():
+        with stoppable():
             microphone = self._microphone = Microphone(
                 lambda: PortAudio(clock),
                 show=self._show,
@@ -126,7 +141,6 @@ class _Talk:
         heard, played = microphone.names
         self._screen.say(f"microphone {heard}, loudspeaker {played}")
         self._screen.say("loading the models …")
-        engines.ensure_models(self._settings, say=self._screen.say)
         session = self._session = Session(
             self._settings,
             await engines.load(self._settings),
