@@ -58,7 +58,7 @@ from atonce.speech.protocols import Audio, Samples
 
 RATE = 16_000
 BLOCK = round(FRAME_S * RATE)
-QUIET = ['agent.sentences.greeting=""', "turn.silence_prompt_s=0"]
+QUIET = ['agent.sentences.greeting=""', "turn.silence_prompt_s=0", "watchdog.enabled=false"]
 LONG = (
     "We open at half past nine in the morning, then the guided tour starts at the fountain, and "
     "after that the workshop on the second floor is free for everybody who likes pottery."
@@ -207,6 +207,7 @@ def at(when_s: float, call: Callable[[], object]) -> None:
 
 
 UNCHECKED = ["agent.check=false"]
+WATCHED = ["watchdog.enabled=true"]
 
 
 def test_a_question_is_answered_and_the_talk_ends_with_the_stream() -> None:
@@ -438,7 +439,9 @@ def test_without_time_and_without_such_a_fact_the_writer_writes_late() -> None:
 
 def test_under_a_slow_writer_the_watchdog_gives_steps_up_and_says_why() -> None:
     said = [(0.5 + 7 * turn, "When do you open") for turn in range(6)]
-    done = talk(*said, seconds=43, settings=[*UNCHECKED, "llm.steps=8"], costs=Costs(step_s=0.25))
+    done = talk(
+        *said, seconds=43, settings=[*UNCHECKED, *WATCHED, "llm.steps=8"], costs=Costs(step_s=0.25)
+    )
     plans = done.phone.of(PlanMade)
 
     assert plans[0].plan.steps == 8
@@ -756,7 +759,7 @@ def test_without_a_goodbye_the_end_is_at_once() -> None:
 
 
 def test_a_budget_that_nobody_can_keep_is_told_at_the_start() -> None:
-    done = talk(seconds=1, settings=["watchdog.first_audio_ms=100"])
+    done = talk(seconds=1, settings=[*WATCHED, "watchdog.first_audio_ms=100"])
     told = [event.message for event in done.phone.of(ErrorRaised)]
 
     assert len(told) == 1
