@@ -15,6 +15,7 @@ from av import AudioFrame, AudioResampler
 from atonce.speech.protocols import Audio, Samples
 
 RATE_HZ: Final = 16_000  # what ears take
+_FULL_SCALE: Final = 32768
 LONGEST_GAP_S: Final = 10.0  # a talk is ended earlier than that (serve.close_after_s)
 
 
@@ -24,7 +25,8 @@ class IncomingSound:
     def __init__(self) -> None:
         self.lost_s = 0.0
         """Sound that never came, and for which silence stands."""
-        self._resampler = AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+        # Mixed down as floats, two equal channels would come out 3 dB louder.
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
         self._expected: int | None = None
 
     def convert(self, frame: AudioFrame) -> Audio:
@@ -52,5 +54,5 @@ class IncomingSound:
 
 
 def _samples(frame: AudioFrame) -> Samples:
-    samples: Samples = frame.to_ndarray().reshape(-1)
+    samples: Samples = frame.to_ndarray().reshape(-1).astype(np.float32) / _FULL_SCALE
     return samples

@@ -203,16 +203,24 @@ def _listening(serve: ServeSettings) -> Iterator[socket.socket]:
             serve.host, serve.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
     except OSError as fault:
-        raise AtonceError(
-            f"cannot listen at {serve.host} port {serve.port}: {fault.strerror}; choose another "
-            "with --host and --port"
-        ) from fault
+        raise _unheard(serve, fault) from fault
 
     with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as fault:
+            raise _unheard(serve, fault) from fault
+
         yield listener
+
+
+def _unheard(serve: ServeSettings, fault: OSError) -> AtonceError:
+    return AtonceError(
+        f"cannot listen at {serve.host} port {serve.port}: {fault.strerror}; choose another with "
+        "--host and --port"
+    )
 
 
 def _opening(settings: Settings, call_id: str) -> Opening:

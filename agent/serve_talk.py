@@ -21,7 +21,8 @@ from atonce.config.errors import AtonceError
 
 logger = logging.getLogger(__name__)
 
-GOODBYE_S: Final = 8.0  # the longest that a stopping server waits for the agent's last sentence
+GOODBYE_S: Final = 9.0  # a session says goodbye within 8 s; whatever hangs then is cut
+SEEING_S: Final = 0.5  # a talk sees at once that its browser is gone; one that hangs never does
 
 
 class BusyError(AtonceError):
@@ -121,6 +122,16 @@ class OneTalk:
         call.task.cancel()
         await asyncio.wait([call.task])
 
+    async def _run(self, talk: Talk, browser: WebRtc) -> None:
+        """Until it is over; one that does not see that its browser is gone is ended."""
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(talk.run())
+            watching = group.create_task(browser.gone.wait())
+            await asyncio.wait([running, watching], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([running], timeout=SEEING_S)
+            running.cancel()
+            watching.cancel()
+
     def cut(self) -> None:
         """End the talk at once, if there is one."""
         if self._call is not None and self._call.task is not None:
@@ -130,13 +141,14 @@ class OneTalk:
         try:
             call.talk = self._converse(call.browser)
             call.browser.obey_with(call.talk)
-            await call.talk.run()
+            await self._run(call.talk, call.browser)
         except asyncio.CancelledError:
-            call.browser.publish(TalkEnded(self._clock(), "closed"))
+            pass  # hung up, or the server stops at once: the talk has said its last word
         except Exception as fault:  # the server goes on, whatever happened to this talk
             logger.exception("the talk failed")
-            call.browser.publish(ErrorRaised(self._clock(), f"the talk failed: {fault}"))
-            call.browser.publish(TalkEnded(self._clock(), "an error"))
+            first = fault.exceptions[0] if isinstance(fault, ExceptionGroup) else fault
+            call.browser.publish(ErrorRaised(self._clock(), f"the talk failed: {first}"))
+            call.browser.publish(TalkEnded(self._clock(), "error"))
         finally:
             await call.browser.close()
             self._call = None

@@ -14,7 +14,6 @@ Rule 4. The browser cancels its own echo, so frames carry nothing to cancel.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections import deque
@@ -63,6 +62,7 @@ PATIENCE_S: Final = 0.8  # without sound for so long silence is heard, so that a
 PLACE_EVERY: Final = 5  # frames: ten times a second is as smooth as words are
 ROUND_TRIP_EVERY: Final = 50  # frames: once a second
 LAST_WORDS_S: Final = 0.5  # time for what was sent to leave before the connection is closed
+CLOSE_S: Final = 3.0  # closing takes some milliseconds, or it hangs
 
 
 class Talker(Protocol):
@@ -121,6 +121,8 @@ class WebRtc:
     def __init__(self, opening: Opening, limits: Limits, *, clock: Callable[[], float]) -> None:
         self.delay = ClientDelay()
         """To the client's loudspeaker."""
+        self.gone = asyncio.Event()
+        """Nothing more comes from the client."""
         self.lost_messages = 0
         """Events that the client did not read in time."""
         self._opening = opening
@@ -174,14 +176,19 @@ class WebRtc:
         """Let the last messages go, and end the connection; listen ends, too."""
         ends_s = self._clock() + LAST_WORDS_S
 
-        while self._channel is not None and self._is_open and self._channel.bufferedAmount:
-            if self._clock() >= ends_s:
+        while self._is_open and self._channel is not None and self._channel.bufferedAmount:
+            if self._clock() >= ends_s or self.gone.is_set():
                 break
 
             await asyncio.sleep(0.02)
 
-        await self._peer.close()
         self._outgoing.stop()
+
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._peer.close()
+        except TimeoutError:
+            logger.warning("a connection did not close within %.0f s", CLOSE_S)
 
     # ---- Transport ----
 
@@ -194,32 +201,36 @@ class WebRtc:
         """The person's sound, 16 kHz; it ends when the browser is gone, or never came."""
         sound, clock, limit_s = IncomingSound(), SoundClock(), self._limits.ice_timeout_s
 
-        with contextlib.suppress(TimeoutError, MediaStreamError):
+        try:
             async with asyncio.timeout(limit_s):
                 track = await self._incoming.get()
 
             async for heard in self._arriving(track, sound):
                 for piece in _timed(heard, clock, self._clock() - self._uplink_s):
                     yield piece
+        except (TimeoutError, MediaStreamError):
+            logger.info("the browser is gone")
+        finally:
+            self.gone.set()
 
     async def _arriving(
         self, track: MediaStreamTrack, sound: IncomingSound
     ) -> AsyncIterator[Audio | None]:
         """What arrives; None where nothing has come for a moment. TimeoutError: it is gone."""
-        count, last_s, limit_s = 0, self._clock(), self._limits.ice_timeout_s
+        count, ends_s = 0, self._clock() + self._limits.ice_timeout_s
 
         while True:
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(min(PATIENCE_S, ends_s - self._clock())):
                     frame = await track.recv()
             except TimeoutError:
-                if self._clock() - last_s >= limit_s - PATIENCE_S / 2:
+                if self._clock() >= ends_s:
                     raise
 
                 yield None
                 continue
 
-            last_s, limit_s = self._clock(), self._limits.close_after_s
+            ends_s = self._clock() + self._limits.close_after_s
             count += 1
             await self._look_around(count)
             yield sound.convert(frame)

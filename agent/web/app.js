@@ -6,6 +6,13 @@ import { Level } from "./level.js";
 import { View } from "./view.js";
 
 const LOOK_AGAIN_MS = 1000;
+const FAREWELLS = {
+  goodbye: "Goodbye",
+  silence: "Ended: nobody spoke",
+  ended: "Ended by the server",
+  cancelled: "Ended by the server",
+  error: "Ended by a fault",
+};
 const find = (id) => document.getElementById(id);
 const button = find("talk");
 const voice = find("voice");
@@ -46,11 +53,12 @@ function fail(fault) {
 }
 
 function ended(fault) {
+  const farewell = call?.farewell;
   call = null;
   level.rest();
   voice.srcObject = null;
   view.closed();
-  view.state("idle", "Ready");
+  view.state("idle", farewell ?? "Ready");
   showButton();
   if (fault) fail(fault);
 }
@@ -59,8 +67,7 @@ function receive(event) {
   view.show(event);
 
   if (event.type === "atonce.talk_ended") {
-    call.farewell = true;
-    view.state("idle", `Ended: ${event.reason}`);
+    if (call) call.farewell = FAREWELLS[event.reason] ?? "Ended";
   }
 }
 

@@ -117,7 +117,7 @@ export class Call {
   #connected() {
     return new Promise((resolve, reject) => {
       this.startClock = () => {
-        this.limit = setTimeout(() => reject(new Fault("ice")), 1000 * this.page.ice_timeout_s);
+        this.limit = setTimeout(() => reject(this.#blocked()), 1000 * this.page.ice_timeout_s);
       };
 
       this.peer.addEventListener("connectionstatechange", () => {
@@ -129,13 +129,17 @@ export class Call {
           this.wasConnected = true;
           resolve();
         } else if (state === "failed") {
-          reject(new Fault("ice"));
+          reject(this.#blocked());
           if (this.wasConnected) this.end(new Fault("lost"));
         } else if (state === "disconnected") {
           this.lost = setTimeout(() => this.end(new Fault("lost")), LOST_MS);
         }
       });
     });
+  }
+
+  #blocked() {
+    return new Fault("ice", this.page.ice_timeout_s);
   }
 
   #open() {

@@ -27,8 +27,8 @@ const FAULTS = {
     cause: "The microphone is there, but it gives no sound.",
     remedy: "Another program may hold it: close calls and recorders, then start again.",
   }),
-  ice: () => ({
-    cause: "The sound cannot get through: no connection within 10 seconds.",
+  ice: (seconds) => ({
+    cause: `The sound cannot get through: no connection within ${seconds} seconds.`,
     remedy:
       "A firewall or a VPN may block UDP between this browser and the server: allow it, or use the " +
       "same network. In a container, give the server the host's network. Across routers, set " +
