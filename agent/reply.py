@@ -6,11 +6,13 @@ Rule 3: `source` tells the truth: `denoiser`, `twin` (the reader's own form, wor
         (the best-matching fact read out) or `unknown`.
 Rule 4: a deadline holds for reading, writing and repairs together; past it nothing is repaired.
 Rule 5: what a reply begins with because it was heard is never written anew, repairs included.
+Rule 6: where the engine finds that no fact answers, that is said, and nothing is written.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +24,7 @@ from atonce.agent.reply_rules import Reply, ReplyRules, plan_of
 from atonce.agent.worker import Runner
 from atonce.config.errors import ReplyError
 from atonce.llm.editing import remasked
+from atonce.llm.leading import is_silent
 from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Searched, Writer
 
 __all__ = ["Reply", "ReplyRules", "ReplyWriter", "plan_of"]
@@ -88,6 +91,10 @@ class ReplyWriter:
 
             # Late is better than nothing.
             plan = replace(plan, steps=max(1, plan.min_steps), deadline_s=None)
+
+        if pins is None and self._is_silent(cache):  # rule 6
+            emit(ReplyChecked(self._clock(), Verdict(()), final=True))
+            return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
 
         try:
             reply = await self._settle(cache, prompt, plan, emit, progress, pins)
@@ -183,6 +190,16 @@ class ReplyWriter:
         # A repair writes few positions: as many steps as there are, at most K.
         steps = max(1, min(self._rules.plan.steps, given.count(None)))
         return replace(plan, steps=steps, canvas=len(given)), given
+
+    def _is_silent(self, cache: PromptCache) -> bool:
+        found = _found(cache)
+        # Where nobody can tell small talk from questions, a greeting would be refused.
+        return (
+            self._rules.is_checked
+            and found is not None
+            and found.talk > -math.inf
+            and (is_silent(found))
+        )
 
     def _check(self, text: str, prompt: Prompt) -> Verdict:
         return check(text, prompt=prompt) if self._rules.is_checked else Verdict(())

@@ -154,7 +154,7 @@ _NO_NAMES = (
     "sir madam tv wi-fi wifi gps pin atm id christmas easter new year"
 )
 _ORDINARY = frozenset(_NO_NAMES.split())
-_CAPITAL = re.compile(r"(?<=[\w,;] )[A-Z][^\W\d_]+(?:[-'\u2019][^\W\d_]+)*")
+_CAPITAL = re.compile(r"(?<=[\w,;] )[A-Z][^\W\d_]+\d*(?:[-'\u2019][^\W\d_]+)*")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 
 

@@ -144,7 +144,9 @@ def _cut_off(reply: str) -> Iterator[Problem]:
     for sentence in sentences(reply):
         words = list(_WORD.finditer(sentence.text))
 
-        if words and words[-1][0].lower() in _UNFINISHED:
+        # "On pier A." names something: an "a" that opens no sentence has no capital.
+        is_name = len(words) > 1 and words[-1][0] == "A"
+        if words and words[-1][0].lower() in _UNFINISHED and not is_name:
             start, end = (sentence.start + place for place in words[-1].span())
             yield Problem("cut off", start, end, f"a sentence ends in {words[-1][0]!r}")
 

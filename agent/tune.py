@@ -311,7 +311,7 @@ def row(quality: Mapping[int, float], steps_ms: Sequence[float]) -> CanvasRow:
 
 def decisive(folder: Path) -> list[Path]:
     """The weights that decide what the embedded writer says."""
-    names = ("writer.safetensors", "finder.safetensors")
+    names = ("writer.safetensors", "finder.safetensors", "gaze.safetensors")
     return [folder / name for name in names if (folder / name).exists()]
 
 

@@ -54,11 +54,23 @@ class ReadPrompt:
     """Where the vocabulary stands among the choices, (vocabulary); behind their end: unsayable."""
     targets: Tensor
     """Where each prompt token's copy stands among the choices, (P); as for `spoken`."""
+    second: ReadPrompt | None = None
+    """The same prompt as it is told for a second part of the reply; None: there is one part."""
 
     @property
     def tokens(self) -> int:
         """Length in tokens."""
         return len(self.ids)
+
+    @property
+    def wanted(self) -> int:
+        """Positions that its first fact takes, read out, end mark included."""
+        return len(self.clues.best[0]) + 1 if self.clues.best else 1
+
+    @property
+    def parts(self) -> tuple[ReadPrompt, ...]:
+        """The prompt as it is told for every part of the reply."""
+        return (self,) if self.second is None else (self, self.second)
 
     @property
     def sayable(self) -> tuple[int, ...]:

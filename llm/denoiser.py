@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +27,9 @@ from atonce.llm.board import Board, Head, ReadPrompt, tell
 from atonce.llm.clues import find_clues
 from atonce.llm.commit import Guess, Marks
 from atonce.llm.finder import Find, Finder, find_by_words
+from atonce.llm.gaze import SHIPPED_GAZE, Gaze, Watch, load_gaze
+from atonce.llm.joining import parts_of, write_parts
+from atonce.llm.leading import told
 from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
 from atonce.llm.precision import to_bfloat16
@@ -67,13 +70,15 @@ class EmbeddedWriter:
         writer: Path = SHIPPED_WRITER,
         *,
         find: Find = find_by_words,
+        gaze: Gaze | None = None,
         precision: str = "float32",
         threads: int = 0,
         max_prompt: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """gguf: SmolLM2-135M-Instruct, the file or its folder. cache: a folder for what is made
-        of it. writer: the trained tower. find: what tells which facts answer.
+        of it. writer: the trained tower. find: what tells which facts answer. gaze: what tells
+        it from where the reader looks; None: nobody looks.
         precision: in which the tower multiplies, float32 or bfloat16.
 
         threads: 0 leaves torch's own choice. max_prompt: tokens; None: the model's context. clock:
@@ -88,7 +93,7 @@ class EmbeddedWriter:
         if precision == "bfloat16":
             to_bfloat16(tower.layers)
 
-        self._join(reader, tokenizer, tower, vocabulary, card, find, max_prompt, clock)
+        self._join(reader, tokenizer, tower, vocabulary, card, find, gaze, max_prompt, clock)
 
     def _join(
         self,
@@ -98,13 +103,14 @@ class EmbeddedWriter:
         vocabulary: Tensor,
         card: Card,
         find: Find = find_by_words,
+        gaze: Gaze | None = None,
         max_prompt: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Put the parts together."""
         self._reader, self._tokenizer = reader, tokenizer
         self._tower, self._vocabulary, self._card = tower, vocabulary, card
-        self._find = find
+        self._find, self._gaze = find, gaze
         spoken = reader.embedding[vocabulary]  # what the tower may always say
         self._head = Head(tower, spoken, card.end, card.end_odds)
         self._words = set(vocabulary.tolist())
@@ -126,10 +132,11 @@ class EmbeddedWriter:
         vocabulary: Tensor,
         card: Card,
         find: Find = find_by_words,
+        gaze: Gaze | None = None,
     ) -> Self:
         """Of parts that are loaded already, as training has them."""
         writer = cls.__new__(cls)
-        writer._join(reader, tokenizer, tower, vocabulary, card, find)
+        writer._join(reader, tokenizer, tower, vocabulary, card, find, gaze)
         return writer
 
     @classmethod
@@ -141,6 +148,7 @@ class EmbeddedWriter:
             models.folder("smollm2-135m"),
             cache,
             find=finder.find,
+            gaze=load_gaze(SHIPPED_GAZE),
             precision=settings.precision,
             threads=settings.threads,
         )
@@ -174,15 +182,24 @@ class EmbeddedWriter:
 
         known = self._read_kept(beginning) if turns else known
         ids = beginning + turn
-        known = self._read_on(ids[known.past.tokens : -1], known)
-        found = self._find(prompt.question, prompt.facts, prompt.history)
         spans, end = fact_spans(self._tokenizer, prompt), self._card.end
-        clues = find_clues(ids, spans, prefix, found.scores, end, found.none)
+        found = self._find(prompt.question, prompt.facts, prompt.history)
+        if self._gaze is None or not spans:
+            known = self._read_on(ids[known.past.tokens : -1], known)
+        else:
+            watch = Watch(spans)
+            known = self._read_on(ids[known.past.tokens : -1], known, watch)
+            found = self._gaze.weigh(found, watch.logs, watch.state)
+
+        clues, *more = (
+            find_clues(ids, spans, prefix, one.scores, end, one.none)
+            for one in told(prompt.question, found)
+        )
         words = F.embedding(torch.tensor(ids[:-1]), self._reader.embedding)
         offsets, copies = torch.tensor(clues.offsets)[None], torch.tensor(clues.copies)
         keys = self._tower.copier.keys(known.states[None], words[None], offsets)
         choices = torch.tensor(self._sayable(clues.copies))
-        return ReadPrompt(
+        read = ReadPrompt(
             ids=tuple(ids),
             past=known.past.at(self._tower.depths),
             choices=choices,
@@ -195,6 +212,8 @@ class EmbeddedWriter:
             spoken=places_in(choices, self._vocabulary),
             targets=places_in(choices, copies),
         )
+        second = [replace(read, clues=one, features=tell(one, 0).features) for one in more]
+        return replace(read, second=second[0]) if second else read
 
     @torch.inference_mode()
     def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
@@ -208,8 +227,11 @@ class EmbeddedWriter:
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
     ) -> Iterator[Draft]:
-        """Denoise one reply; see the protocol."""
-        return denoise(self.rows(most=1), cache, plan, given)
+        """Denoise one reply; see the protocol. One that begins with pins has one part."""
+        if given is not None:
+            return denoise(self.rows(most=1), cache, plan, given)
+
+        return write_parts(self.rows(most=len(parts_of(cache))), cache, plan, most=self.max_canvas)
 
     def rows(self, *, most: int = MOST_ROWS) -> Rows:
         """Rows to be written together; most: in one pass."""
@@ -236,14 +258,19 @@ class EmbeddedWriter:
 
     @torch.inference_mode()
     def look(self, rows: Sequence[Asked]) -> list[list[Guess] | None]:
-        """One pass for all rows; see the protocol."""
-        prompts = [read_here(row.prompt) for row in rows]
-        board = self._board_for(prompts, [len(row.canvas) for row in rows])
-        states = board.states([row.canvas for row in rows])
-        return [
+        """One pass for all rows; see the protocol. Rows that ask the same are looked at once, as
+        plans with another K do at their first step."""
+        asked = [(id(row.prompt), tuple(row.canvas)) for row in rows]
+        alone = list(dict(zip(asked, rows, strict=True)).values())
+        prompts = [read_here(row.prompt) for row in alone]
+        board = self._board_for(prompts, [len(row.canvas) for row in alone])
+        states = board.states([row.canvas for row in alone])
+        guesses = [
             self._head.guesses(prompt, of_row, row.canvas)
-            for prompt, of_row, row in zip(prompts, states, rows, strict=True)
+            for prompt, of_row, row in zip(prompts, states, alone, strict=True)
         ]
+        seen = dict(zip(dict.fromkeys(asked), guesses, strict=True))
+        return [seen[one] for one in asked]
 
     def spell(self, tokens: Sequence[int | None]) -> list[str]:
         """What each token adds to the text."""
@@ -273,12 +300,14 @@ class EmbeddedWriter:
 
         return read
 
-    def _read_on(self, ids: Sequence[int], known: Known | None) -> Known:
-        """Read more tokens behind what was read."""
+    def _read_on(
+        self, ids: Sequence[int], known: Known | None, watch: Watch | None = None
+    ) -> Known:
+        """Read more tokens behind what was read; watch: who looks on."""
         if not ids and known is not None:
             return known
 
-        states, past = self._reader(torch.tensor(ids)[None], known.past if known else None)
+        states, past = self._reader(torch.tensor(ids)[None], known.past if known else None, watch)
         before = [known.states] if known else []
         return Known(past, torch.cat([*before, states[0]]))
 

@@ -3,8 +3,9 @@
 Rule 1. What happens follows from the state on disk alone: judge, optimiser, dice and the packs to
         come are saved together.
 Rule 2. A question is shown with the right facts and with those that look most like them.
-Rule 3. A turn whose facts are silent has "none" as its right outcome, and so has a turn whose right
-        facts are withheld; small talk is not shown.
+Rule 3. A turn whose facts are silent has "none" as its right outcome, whatever fact its reply leans
+        on ("I only know …"), and so has a turn whose right facts are withheld; small talk is not
+        shown.
 """
 
 from __future__ import annotations
@@ -162,7 +163,8 @@ def prepare(finder: Finder, examples: Sequence[Example]) -> Lesson:
     facts = chosen[0].prompt.facts
     right = torch.zeros(len(chosen), len(facts) + 1)
     for row, example in zip(right, chosen, strict=True):
-        row[list(example.gold) or [-1]] = 1 / max(1, len(example.gold))
+        answers = [] if example.is_unknown else list(example.gold)
+        row[answers or [-1]] = 1 / max(1, len(answers))
 
     asked = finder.ask([(one.prompt.question, one.prompt.history) for one in chosen], facts)
     return Lesson(asked, right)

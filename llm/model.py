@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -155,6 +156,16 @@ class Layer(nn.Module):
         return a.reshape(B, T, s.heads * s.head), (k, v)
 
 
+class Watcher(Protocol):
+    """Somebody who looks on while the reader reads."""
+
+    def see(
+        self, depth: int, layer: nn.Module, x: Tensor, rotation: KeyValue, keys: Tensor
+    ) -> None:
+        """layer: a Layer. x (B, T, width): what goes into it. keys (B, kv_heads, S, head)."""
+        ...
+
+
 class Reader(nn.Module):
     """The causal model: reads tokens, keeps keys and values, can go on from what it kept."""
 
@@ -165,16 +176,24 @@ class Reader(nn.Module):
         self.layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.layers))
         self.norm = nn.Parameter(torch.empty(sizes.width))
 
-    def forward(self, ids: Tensor, past: Cache | None = None) -> tuple[Tensor, Cache]:
-        """ids (B, T) → normed states (B, T, width), and the cache of everything read so far."""
+    def forward(
+        self, ids: Tensor, past: Cache | None = None, watch: Watcher | None = None
+    ) -> tuple[Tensor, Cache]:
+        """ids (B, T) → normed states (B, T, width), and the cache of everything read so far.
+
+        watch: is shown what each layer is given, and the keys that it looks at.
+        """
         T, P = ids.shape[1], past.tokens if past else 0
         rotation = angles(torch.arange(P, P + T, device=ids.device)[None], self.sizes)
         bias = causal_bias(T, P, ids.device)
         grouped = None if bias is None else by_group(bias.to(self.norm.dtype), self.sizes)
         x, kept = F.embedding(ids, self.embedding), []
         for depth, layer in enumerate(self.layers):
+            given = x
             x, kv = layer(x, rotation, past.layers[depth] if past else None, grouped)
             kept.append(kv)
+            if watch is not None:
+                watch.see(depth, layer, given, rotation, kv[0])
 
         x = F.rms_norm(x, (self.sizes.width,), self.norm, self.sizes.epsilon)
         return x, Cache(tuple(kept))

@@ -104,6 +104,8 @@ class Found:
     """One for every fact: it answers the question."""
     none: float = -math.inf
     """No fact does; minus infinity where that was not asked."""
+    talk: float = -math.inf
+    """Log-odds that nothing is asked: a greeting, thanks; minus infinity where nobody looked."""
 
     @property
     def chances(self) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from atonce.config.errors import EngineError, ModelError
+from atonce.llm.board import Board, ReadPrompt
 from atonce.llm.commit import RULES
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
 from atonce.llm.model import Tower
-from atonce.llm.protocols import Draft, Exchange, Plan, Prompt
+from atonce.llm.protocols import Draft, Exchange, Found, Plan, Prompt
+from atonce.llm.rows import Asked
 from atonce.llm.weights import Card, load_base, save_writer
 
 CARD = Card(version="test", depths=(0, 2), mask=3, end=2, max_canvas=16)
@@ -87,9 +90,9 @@ def test_the_prefix_is_read_once(tiny: EmbeddedWriter, monkeypatch: pytest.Monke
     seen: list[int] = []
     forward = tiny._reader.forward
 
-    def counted(ids: torch.Tensor, past: object) -> object:
+    def counted(ids: torch.Tensor, past: object, watch: object) -> object:
         seen.append(ids.shape[1])
-        return forward(ids, past)  # type: ignore[arg-type]
+        return forward(ids, past, watch)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tiny._reader, "forward", counted)
     tokens = tiny.read(PROMPT).tokens
@@ -382,3 +385,62 @@ def test_the_shipped_writer_says_the_price_that_stands_in_the_facts(
 
 def test_the_shipped_writer_is_small_enough_for_the_repository() -> None:
     assert SHIPPED_WRITER.stat().st_size <= 40e6
+
+
+def test_what_the_reader_looks_at_is_weighed_with_what_was_found(
+    tiny_gguf: Path, folder: Path
+) -> None:
+    class Gaze:
+        def weigh(self, found: Found, logs: torch.Tensor, state: torch.Tensor) -> Found:
+            assert logs.shape == (18, 2)  # three layers of six heads, two facts
+            assert not len(state)  # there is no layer above those that are watched
+            return replace(found, scores=found.scores[::-1])
+
+    def find(*_: object) -> Found:
+        return Found((3.0, 1.0), none=-2.0)
+
+    path = folder / "writer.safetensors"
+    plain = EmbeddedWriter(tiny_gguf, folder, path, find=find)
+    looking = EmbeddedWriter(tiny_gguf, folder, path, find=find, gaze=Gaze())  # type: ignore[arg-type]
+
+    assert plain.read(PROMPT).found.scores == (3.0, 1.0)
+    assert looking.read(PROMPT).found.scores == (1.0, 3.0)
+    assert looking.read(PROMPT).clues.best[0] == plain.read(PROMPT).clues.best[1]
+
+
+def test_a_question_that_takes_two_facts_is_answered_in_two_parts(
+    tiny_gguf: Path, folder: Path
+) -> None:
+    near = Found((3.0, 2.9), none=-9.0)
+    writer = EmbeddedWriter(tiny_gguf, folder, folder / "writer.safetensors", find=lambda *_: near)
+    read = writer.read(replace(PROMPT, question="which is more, or less, and when do you open?"))
+    first, second = (part.clues.best for part in read.parts)
+    drafts = list(writer.write(read, PLAN))
+    alone = list(writer.write(replace(read, second=None), PLAN))
+
+    assert first == second[::-1]
+    assert drafts[-1].is_finished
+    assert drafts[-1].text.startswith(alone[-1].text)
+    assert len(list(writer.write(read, PLAN, given=[None] * PLAN.canvas))[-1].cells) == PLAN.canvas
+
+
+def test_rows_that_ask_the_same_are_looked_at_once(
+    tiny: EmbeddedWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, other = tiny.read(PROMPT), tiny.read(replace(PROMPT, question="how much?"))
+    canvas = [CARD.mask] * 8
+    boards: list[int] = []
+    board_for = tiny._board_for
+
+    def counted(prompts: Sequence[ReadPrompt], lengths: Sequence[int]) -> Board:
+        boards.append(len(prompts))
+        return board_for(prompts, lengths)
+
+    monkeypatch.setattr(tiny, "_board_for", counted)
+    first, again, another = tiny.look(
+        [Asked(read, canvas), Asked(read, canvas), Asked(other, canvas)]
+    )
+
+    assert boards == [2]
+    assert first == again
+    assert first != another

@@ -87,6 +87,14 @@ def test_a_wrong_reply_is_caught_at_its_place(
     assert fault in faults(question, reply)
 
 
+def test_a_name_that_ends_in_a_digit_is_known_as_a_whole() -> None:
+    facts = ("There is a laser show with music by Cold4 every Thursday.",)
+    show = Prompt("a guide", facts, "Whose music is it?")
+
+    assert check("The music is by Cold4.", prompt=show).passes
+    assert not check("The music is by Cold5.", prompt=show).passes
+
+
 def test_what_was_said_before_counts() -> None:
     past = Exchange("How much for a child of 6?", "Children pay $7.")
     assert faults("Can you repeat that?", "It's $7 for children.", past) == []

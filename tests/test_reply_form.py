@@ -30,6 +30,7 @@ def found(reply: str, known: str = "") -> list[tuple[str, str]]:
         "Yes, it is.",
         "La la la!",
         "Here you are…",
+        "Guests moor on pier A. A green sign means that the berth is free.",
     ],
 )
 def test_a_good_reply_has_no_fault(reply: str) -> None:
