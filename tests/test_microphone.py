@@ -21,6 +21,7 @@ import pytest
 import soundfile
 
 from atonce.agent import keys
+from atonce.agent.cli import main
 from atonce.agent.devices import Device
 from atonce.agent.events import ErrorRaised, SessionEvent
 from atonce.agent.fake_sound import FakeSound
@@ -374,3 +375,19 @@ def test_the_first_signal_stops_in_order() -> None:
         return "went on"
 
     assert asyncio.run(work()) == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["talk", "--push-to-talk"], "push-to-talk needs the keys of a terminal"),
+        (["record", "question.wav", "--seconds", "0"], "--seconds is from 0.1 to 600"),
+        (["record", "question.txt"], "name a file that ends in .wav"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_device_is_touched(
+    words: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(words) in (1, 2)
+    assert says in capsys.readouterr().err
