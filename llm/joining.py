@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Protocol, runtime_checkable
 
 from atonce.llm.lessons import UNKNOWN
@@ -89,6 +90,10 @@ def joined(drafts: Sequence[Draft], *, most: int) -> Draft:
             chosen.append(draft)
 
     cells = [cell for draft in chosen for cell in said(draft)]
+    for place in accumulate(len(said(one)) for one in chosen[:-1]):
+        if cells[place].text and not cells[place].text[0].isspace():
+            cells[place] = replace(cells[place], text=f" {cells[place].text}")
+
     ends = chosen[-1].cells[len(said(chosen[-1])) :]
     room = max(len(first.cells), len(cells) + 1) - len(cells)
     return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atonce.llm.joining import joined, parts_of, stretched
 from atonce.llm.lessons import UNKNOWN
@@ -60,6 +60,15 @@ def test_parts_are_said_one_after_the_other() -> None:
     assert both.step == 3
     assert both.is_finished
     assert both.cells[-1].text == ""  # it ends
+
+
+def test_parts_are_kept_apart_by_a_blank() -> None:
+    bus = draft("The bus is $3.")
+    bare = replace(bus, cells=(replace(bus.cells[0], text="The"), *bus.cells[1:]))
+
+    assert (
+        joined([draft("The boat is $4."), bare], most=MOST).text == "The boat is $4. The bus is $3."
+    )
 
 
 def test_open_positions_stay_where_they_are() -> None:
