@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from atonce.agent.conversation import Continuation, Conversation
+from atonce.agent.early_draft import EarlyDraft, goes_on
 from atonce.agent.engines import Engines
 from atonce.agent.events import (
     ChunkSpoken,
@@ -117,6 +118,7 @@ class Replier:
         """K, where somebody chose it; None: as planned."""
         self.acknowledge: Callable[[Speech], None] = lambda _: None
         """Called for a reply that will be late, while it is written."""
+        self._early: EarlyDraft | None = None  # the last one, until a reply has been heard
         self._written: deque[tuple[str, tuple[Cell, ...]]] = deque(maxlen=_REMEMBERED)
 
     async def reply(self, speech: Speech, *, spoken_end_s: float, continues: bool) -> None:
@@ -140,6 +142,7 @@ class Replier:
                 self._watched(speech),
                 plan=planned.plan,
                 given=self._pins(unfinished),
+                early=self._begun(speech.question),
             )
 
         kept = self._settle(speech, reply, unfinished)
@@ -156,6 +159,7 @@ class Replier:
 
     async def read_ahead(self, *, stage: Stage = Stage.EARLY_DRAFT) -> None:
         """Read role, facts and the talk so far, so that only the question is left to be read."""
+        self._early = None  # what it was for has been answered
         prompt = self._prompt("", None)
         await self._engines.writing.run(lambda: self._engines.writer.read(prompt), stage=stage)
 
@@ -197,10 +201,16 @@ class Replier:
         def watch(event: Event) -> None:
             if isinstance(event, DraftMade):
                 speech.cells = event.draft.cells
+                self._early = EarlyDraft(speech.question, speech.cells)
 
             self._publish(event)
 
         return watch
+
+    def _begun(self, question: str) -> EarlyDraft | None:
+        """A draft for the beginning of this question."""
+        early = self._early
+        return early if early is not None and goes_on(early.question, question) else None
 
     def _pins(self, unfinished: Continuation | None) -> list[int | None] | None:
         cells = dict(self._written).get(unfinished.text) if unfinished else None

@@ -16,8 +16,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from atonce.agent.early_draft import EarlyDraft
 from atonce.agent.events import DraftMade, Event, PromptRead, ReplyChecked
 from atonce.agent.knowledge import best_fact
+from atonce.agent.refining import Begun, begin
 from atonce.agent.reply_check import Problem, Verdict, check
 from atonce.agent.reply_length import fitted
 from atonce.agent.reply_rules import Reply, ReplyRules, plan_of
@@ -69,13 +71,14 @@ class ReplyWriter:
         plan: Plan | None = None,
         deadline_s: float | None = None,
         given: Sequence[int | None] | None = None,
+        early: EarlyDraft | None = None,
     ) -> Reply:
         """The reply to a prompt; every step on the way is emitted.
 
         plan: how; None: as the rules say. deadline_s: when it has to stand, on the writer's clock;
         None: as the plan says. given: tokens that stand, None where the writer writes; it is made
-        as long as the canvas. A plan without steps does without the writer, if a fact clearly
-        answers.
+        as long as the canvas. early: a draft for the beginning of the question. A plan without
+        steps does without the writer, if a fact clearly answers.
         """
         plan = plan or self._rules.plan
         plan = plan if deadline_s is None else replace(plan, deadline_s=deadline_s)
@@ -97,7 +100,11 @@ class ReplyWriter:
             return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
 
         try:
-            reply = await self._settle(cache, prompt, plan, emit, progress, pins)
+            begun = None
+            if pins is None and early is not None:
+                begun = await self._worker.run(lambda: begin(self._writer, cache, early, plan))
+
+            reply = await self._settle(cache, prompt, plan, emit, progress, pins, begun)
         except ReplyError as fault:
             logger.warning("the reply came to nothing: %s", fault)
             verdict = Verdict((Problem("fault", 0, 0, str(fault)),))
@@ -120,15 +127,24 @@ class ReplyWriter:
         emit: Callable[[Event], None],
         progress: Progress,
         pins: Sequence[int | None] | None,
+        begun: Begun | None = None,
     ) -> Reply | None:
         """The reply that passes the check; None where repairs or time ran out first."""
         given = pins
+        is_refined = begun is not None
 
         while True:
             draft: Draft | None = None
-            async for draft in self._worker.iterate(self._writer.write(cache, plan, given=given)):
+            if begun is not None:
+                draft, plan, given = begun.draft, begun.plan, begun.given
                 emit(DraftMade(self._clock(), draft, progress.repairs))
-                progress.steps += 1
+                progress.steps, begun = 1, None
+
+            if draft is None or not draft.is_finished:
+                drafts = self._writer.write(cache, plan, given=given)
+                async for draft in self._worker.iterate(drafts):
+                    emit(DraftMade(self._clock(), draft, progress.repairs))
+                    progress.steps += 1
 
             text, verdict = self._judge(draft.text if draft else "", prompt)
             is_over = plan.deadline_s is not None and self._clock() >= plan.deadline_s
@@ -136,7 +152,7 @@ class ReplyWriter:
             emit(ReplyChecked(self._clock(), verdict, final=is_last or draft is None))
 
             if draft is not None and verdict.passes:
-                return Reply(text, "denoiser", 0, 0, draft.forced)
+                return Reply(text, "denoiser", 0, 0, draft.forced, is_refined)
 
             if draft is None or is_last:
                 return None

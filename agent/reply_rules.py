@@ -25,6 +25,8 @@ class Reply:
     """How often a span was masked again."""
     forced: bool
     """A deadline forced the last commit."""
+    is_refined: bool = False
+    """It was written out of an early draft."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,10 @@ class FakeWriter:
         reciter = Reciter(self._reply, self._spell)
         return Rows(reciter, Meter(Cost(0.0, 1e-6)), clock=self._clock, most=most)
 
+    def look(self, rows: Sequence[Asked]) -> list[list[Guess]]:
+        """One pass for all rows."""
+        return Reciter(self._reply, self._spell).look(rows)
+
     def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
         """More likely the more of its words stand side by side in a fact, and the fewer it has."""
         known = {pair for fact in prompt.facts for pair in pairwise(fact.lower().split())}
