@@ -143,6 +143,8 @@ class WebRtc:
         self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
         self._talker: Talker | None = None
         self._place = ""
+        self._ends_s = 0.0  # when the browser is given up, on the clock
+        self._peer.on("connectionstatechange", self._change)
         self._peer.on("track", self._receive_track)
         self._peer.on("datachannel", self._receive_channel)
 
@@ -199,10 +201,11 @@ class WebRtc:
 
     async def listen(self) -> AsyncIterator[Frame]:
         """The person's sound, 16 kHz; it ends when the browser is gone, or never came."""
-        sound, clock, limit_s = IncomingSound(), SoundClock(), self._limits.ice_timeout_s
+        sound, clock = IncomingSound(), SoundClock()
+        self._ends_s = self._clock() + self._limits.ice_timeout_s
 
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(self._limits.ice_timeout_s):
                 track = await self._incoming.get()
 
             async for heard in self._arriving(track, sound):
@@ -217,20 +220,20 @@ class WebRtc:
         self, track: MediaStreamTrack, sound: IncomingSound
     ) -> AsyncIterator[Audio | None]:
         """What arrives; None where nothing has come for a moment. TimeoutError: it is gone."""
-        count, ends_s = 0, self._clock() + self._limits.ice_timeout_s
+        count = 0
 
         while True:
             try:
-                async with asyncio.timeout(min(PATIENCE_S, ends_s - self._clock())):
+                async with asyncio.timeout(min(PATIENCE_S, self._ends_s - self._clock())):
                     frame = await track.recv()
             except TimeoutError:
-                if self._clock() >= ends_s:
+                if self._clock() >= self._ends_s:
                     raise
 
                 yield None
                 continue
 
-            ends_s = self._clock() + self._limits.close_after_s
+            self._note_life()
             count += 1
             await self._look_around(count)
             yield sound.convert(frame)
@@ -241,6 +244,14 @@ class WebRtc:
             self._send(message)
 
     # ---- now and then ----
+
+    def _note_life(self) -> None:
+        """The browser is there: it has so long until its next sign of life."""
+        self._ends_s = self._clock() + self._limits.close_after_s
+
+    def _change(self) -> None:
+        if self._peer.connectionState == "connected":
+            self._note_life()
 
     @property
     def _uplink_s(self) -> float:

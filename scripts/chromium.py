@@ -65,7 +65,7 @@ class Chromium:
 
         command = [program, *FLAGS, *more, f"--user-data-dir={self._profile.name}", "about:blank"]
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{there} 4>&{back}', "sh", *command],
+            ["bash", "-c", f'exec "$@" 3<&{there} 4>&{back}', "bash", *command],
             pass_fds=(there, back),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
