@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_race(commands)
     _add_fill(commands)
     _add_tune(commands)
+    _add_report(commands)
     _add_models(commands)
     _add_settings(commands)
     _add_doctor(commands)
@@ -206,6 +207,15 @@ def _add_tune(commands: _Commands) -> None:
     )
     _with_settings(parser)
     parser.set_defaults(run=_tune)
+
+
+def _add_report(commands: _Commands) -> None:
+    parser = commands.add_parser("report", help="what went on in a talk, from its log")
+    parser.add_argument("log", type=Path, metavar="LOG", help="the folder that talk --log wrote")
+    parser.add_argument("--turn", type=int, metavar="N", help="one turn alone, mark by mark")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the talk (matplotlib)")
+    parser.add_argument("--json", action="store_true", help="one line of JSON on standard output")
+    parser.set_defaults(run=_report)
 
 
 def _add_models(commands: _Commands) -> None:
@@ -344,6 +354,14 @@ def _tune(arguments: argparse.Namespace) -> int:
 
     return tune.run(
         arguments.config, arguments.overrides, packs=arguments.packs, is_quick=arguments.quick
+    )
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from atonce.agent import talk_report
+
+    return talk_report.run(
+        arguments.log, picture=arguments.picture, turn=arguments.turn, is_json=arguments.json
     )
 
 
