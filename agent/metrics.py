@@ -8,8 +8,10 @@ Rule 3. A trace is made of a turn that is over; nothing waits for it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -158,17 +160,24 @@ def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
+def observers_of(watched: Metrics | None) -> list[Callable[[SessionEvent], None]]:
+    """For a session: one observer, or none."""
+    return [watched.observer()] if watched is not None else []
+
+
 def no_trace(turn: TalkTurn) -> None:
     """Traces are off."""
     del turn
 
 
 @contextmanager
-def watching(settings: Settings, *, offset_s: float) -> Iterator[Metrics | None]:
+def watching(settings: Settings) -> Iterator[Metrics | None]:
     """Metrics as the settings want them, for as long as they are needed; None: all is off.
 
-    offset_s: what the talk's clock lacks to the time of day. SettingsError: they cannot be had.
+    SettingsError: they cannot be had.
     """
+    # Talks are on the event loop's clock, which is this one; traces are on the time of day.
+    offset_s = datetime.now(UTC).timestamp() - time.monotonic()
     wanted = settings.metrics
     if not wanted.prometheus_port and not wanted.traces:
         yield None

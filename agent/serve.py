@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from atonce.agent.metrics import Metrics, observers_of, watching
 from atonce.agent.realtime_events import Opening
 from atonce.agent.serve_access import SHORTEST_TOKEN, Access, is_local
 from atonce.agent.serve_app import Page, app
@@ -70,9 +71,9 @@ def run(options: Options, config: Path | None, overrides: Sequence[str]) -> int:
 
     engines.ensure_models(settings, say=_say)
 
-    with _listening(serve) as listener:
+    with _listening(serve) as listener, watching(settings) as watched:
         try:
-            asyncio.run(_serve(settings, serve, access, listener))
+            asyncio.run(_serve(settings, serve, access, listener, watched))
         except ExceptionGroup as group:
             raise _first(group) from None
 
@@ -91,7 +92,11 @@ def _overrides(options: Options) -> list[str]:
 
 
 async def _serve(
-    settings: Settings, serve: ServeSettings, access: Access, listener: socket.socket
+    settings: Settings,
+    serve: ServeSettings,
+    access: Access,
+    listener: socket.socket,
+    watched: Metrics | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     engines: list[Engines] = []  # one, once they are loaded
@@ -102,7 +107,8 @@ async def _serve(
     def converse(browser: WebRtc) -> Talk:
         from atonce.agent.session import Session
 
-        return Session(settings, engines[0], browser, clock=loop.time)
+        observers = observers_of(watched)
+        return Session(settings, engines[0], browser, clock=loop.time, observers=observers)
 
     async def prepare() -> None:
         from atonce.agent.engines import load as load_engines

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from atonce.agent import devices, engines, keys
 from atonce.agent.events import SessionEvent
+from atonce.agent.metrics import Metrics, observers_of, watching
 from atonce.agent.microphone import Microphone
 from atonce.agent.portaudio import PortAudio
 from atonce.agent.session import Session
@@ -86,6 +87,7 @@ class _Talk:
         self._screen = TalkScreen(keys=_keys(is_pushed=self._is_pushed))
         self._log_in = wish.log
         self._log: TalkLog | None = None
+        self._watched: Metrics | None = None
         self._session: Session | None = None
         self._microphone: Microphone | None = None
         self._key = TalkKey()
@@ -114,7 +116,7 @@ class _Talk:
             engines.ensure_models(self._settings, say=self._screen.say)
             self._log = _log(self._log_in, self._loaded, self._screen.say)
 
-            with self._log or contextlib.nullcontext():
+            with self._log or contextlib.nullcontext(), watching(self._settings) as self._watched:
                 asyncio.run(self._run())
 
     async def _run(self) -> None:
@@ -147,6 +149,7 @@ class _Talk:
             microphone,
             clock=clock,
             rules=TurnRules.from_settings(self._settings, is_push_to_talk=self._is_pushed),
+            observers=observers_of(self._watched),
         )
         if self._is_pushed:
             self._open_ears(session, is_open=False)

@@ -119,8 +119,8 @@ def test_a_trace_has_the_turn_and_a_span_for_every_mark() -> None:
 
 
 def test_all_is_off_by_default() -> None:
-    with metrics.watching(defaults().settings, offset_s=0.0) as watched:
-        assert watched is None
+    with metrics.watching(defaults().settings) as watched:
+        assert metrics.observers_of(watched) == []
 
 
 def test_prometheus_finds_them_at_the_port() -> None:
@@ -129,7 +129,7 @@ def test_prometheus_finds_them_at_the_port() -> None:
         port = free.getsockname()[1]
 
     settings = defaults([f"metrics.prometheus_port={port}"]).settings
-    with metrics.watching(settings, offset_s=0.0) as watched:
+    with metrics.watching(settings) as watched:
         assert watched is not None
         observe = watched.observer()
         for event in one_turn():
@@ -149,6 +149,6 @@ def test_a_port_that_is_taken_is_one_clear_sentence() -> None:
         settings = defaults([f"metrics.prometheus_port={port}"]).settings
         with (
             pytest.raises(SettingsError, match=rf"metrics\.prometheus_port {port}"),
-            metrics.watching(settings, offset_s=0.0),
+            metrics.watching(settings),
         ):
             pass
