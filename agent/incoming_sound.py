@@ -54,5 +54,6 @@ class IncomingSound:
 
 
 def _samples(frame: AudioFrame) -> Samples:
-    samples: Samples = frame.to_ndarray().reshape(-1).astype(np.float32) / _FULL_SCALE
+    samples: Samples = frame.to_ndarray().reshape(-1).astype(np.float32)
+    samples /= _FULL_SCALE
     return samples

@@ -62,7 +62,7 @@ class Schedule:
         return number, self._start_s + number * FRAME_S
 
 
-class OutgoingTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc's class is not typed
+class OutgoingTrack(MediaStreamTrack):
     """What aiortc asks for frames."""
 
     kind = "audio"

@@ -129,9 +129,13 @@ class RealtimeCommands:
             )
 
         steps = ours["steps"]
-        is_number = isinstance(steps, int) and not isinstance(steps, bool)
 
-        if steps is None or (is_number and self._least <= steps <= self._most):
+        if steps is None:
+            return ChooseSteps(None)
+
+        is_flag = isinstance(steps, bool)  # Python counts True as 1
+
+        if isinstance(steps, int) and not is_flag and self._least <= steps <= self._most:
             return ChooseSteps(steps)
 
         wanted = f"a whole number from {self._least} to {self._most}, or null"
@@ -180,9 +184,14 @@ def _written(item: object) -> str:
 
 def _delay(message: dict[str, object], cause: str | None) -> Command:
     delay_ms = message.get("delay_ms")
-    is_number = isinstance(delay_ms, int | float) and not isinstance(delay_ms, bool)
 
-    if is_number and 0 <= delay_ms <= 1000 * LONGEST_DELAY_S:
+    is_flag = isinstance(delay_ms, bool)  # Python counts True as 1
+
+    if (
+        isinstance(delay_ms, int | float)
+        and not is_flag
+        and 0 <= delay_ms / 1000 <= LONGEST_DELAY_S
+    ):
         return TellDelay(delay_ms / 1000)
 
     wanted = f"delay_ms must be a number from 0 to {1000 * LONGEST_DELAY_S:.0f}"

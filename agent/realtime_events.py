@@ -265,7 +265,7 @@ class RealtimeEvents:
         return self._message("response.created", response=response, atonce=ours)
 
     def _transcript(self, made: str, text: str) -> list[Message]:
-        place = {"response_id": made, "item_id": f"{made}_item"}
+        place: Message = {"response_id": made, "item_id": f"{made}_item"}
         place |= {"output_index": 0, "content_index": 0}
         name = "response.output_audio_transcript"
         return [

@@ -241,9 +241,11 @@ def _limits(serve: ServeSettings) -> Limits:
 
 def _say_where(serve: ServeSettings, access: Access, port: int) -> None:
     """Where to open the page, and what is not safe about it."""
-    name = f"[{serve.host}]" if ":" in serve.host else serve.host
+    host = socket.gethostname() if serve.host in ("0.0.0.0", "::") else serve.host
+    name = f"[{host}]" if ":" in host else host
     scheme = "https" if serve.tls_certificate else "http"
-    behind = f"#token={access.token}" if access.token else ""
+    # A person may see the token, a log may not.
+    behind = f"#token={access.token}" if access.token and sys.stderr.isatty() else ""
     _say(f"open {scheme}://{name}:{port}/{behind}")
 
     if not access.is_local and not serve.tls_certificate:

@@ -31,6 +31,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame
 
 from atonce.agent.events import SessionEvent
 from atonce.agent.incoming_sound import RATE_HZ as HEARD_HZ
@@ -236,7 +237,9 @@ class WebRtc:
             self._note_life()
             count += 1
             await self._look_around(count)
-            yield sound.convert(frame)
+
+            if isinstance(frame, AudioFrame):  # a track of sound gives nothing else
+                yield sound.convert(frame)
 
     def publish(self, event: SessionEvent) -> None:
         """Tell the page."""

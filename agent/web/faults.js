@@ -44,7 +44,7 @@ const FAULTS = {
   }),
   token: () => ({
     cause: "This server wants a token.",
-    remedy: "It was printed when the server started. Enter it here.",
+    remedy: "Whoever started the server knows it (--token, or ATONCE_TOKEN). Enter it here.",
   }),
   loading: () => ({
     cause: "The agent is still loading its models.",
