@@ -66,8 +66,25 @@ class Rung:
         return RIVALS.get(self.given, 1.0)
 
 
-def ladder(*, steps: int, min_steps: int, canvas: int, shortest: int) -> tuple[Rung, ...]:
-    """All rungs, from the top. min_steps above steps is taken for steps."""
+TOLD = {
+    Given.NOTHING: "K {steps}",
+    Given.EARLY_DRAFTS: "K {steps}, no early drafts",
+    Given.END_OF_TURN_MODEL: "K {steps}, no early drafts, no end-of-turn model",
+    Given.PARTIALS: "K {steps}, no early drafts, no end-of-turn model, no partial transcripts",
+    Given.STEPS: "K {steps}",
+    Given.CANVAS: "canvas {canvas}",
+    Given.WHOLE_REPLY: "the first clause goes ahead",
+    Given.PROMPTNESS: "the reply will be late, and that is said",
+    Given.WRITER: "no time for a step: a fact, where one clearly matches",
+}
+"""How each rung is told; {steps} and {canvas} are its own."""
+
+
+def ladder(
+    *, steps: int, min_steps: int, canvas: int, shortest: int, by_clause: bool = True
+) -> tuple[Rung, ...]:
+    """All rungs, from the top. min_steps above steps is taken for steps. by_clause: the first
+    clause can be spoken while the rest is written."""
     least = max(1, min(min_steps, steps))
     narrow = min(canvas, shortest)
     top = Rung(Given.NOTHING, steps, canvas, steps)
@@ -76,7 +93,10 @@ def ladder(*, steps: int, min_steps: int, canvas: int, shortest: int) -> tuple[R
     sizes = [*range(canvas - NARROWER, narrow, -NARROWER), *([narrow] if narrow < canvas else [])]
     rungs += [Rung(Given.CANVAS, least, size, least) for size in sizes]
     clause = Rung(
-        Given.WHOLE_REPLY, least, max(narrow, int(CLAUSE_CANVAS * canvas)), min(CLAUSE_STEPS, least)
+        Given.WHOLE_REPLY,
+        least,
+        max(narrow, int(CLAUSE_CANVAS * canvas)),
+        min(CLAUSE_STEPS if by_clause else least, least),
     )
     last = replace(clause, given=Given.WRITER, before_sound=0)
     return (*rungs, clause, replace(clause, given=Given.PROMPTNESS), last)

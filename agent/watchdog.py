@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass, replace
 
 from atonce.agent.cost_model import CostModel, Stage
-from atonce.agent.ladder import Given, Rung, ladder
+from atonce.agent.ladder import TOLD, Given, Rung, ladder
 from atonce.agent.reply_rules import plan_of
 from atonce.agent.timeline import Timeline
 from atonce.config.schema import Settings
@@ -55,6 +55,8 @@ class WatchdogRules:
     """Canvas below which no reply is planned."""
     endpoint_s: float = 0.0
     """Silence that must pass before a reply may be heard; 0: none, the question is handed over."""
+    by_clause: bool = True
+    """Whoever speaks can begin with the first clause while the rest is written."""
     acknowledged_share: float = 0.1
     """Of the turns, at most; 0: never."""
 
@@ -68,6 +70,7 @@ class WatchdogRules:
             plan=plan_of(settings.llm),
             max_steps=settings.llm.max_steps,
             endpoint_s=0.0 if is_handed_over else settings.endpoint.complete_ms / 1000,
+            by_clause=False,  # talk and ask speak a reply when all of it stands
             acknowledged_share=watchdog.acknowledge_share if may_acknowledge else 0.0,
         )
 
@@ -107,7 +110,7 @@ class Decision:
 
     @property
     def by_clause(self) -> bool:
-        """The first clause is spoken while the rest is written."""
+        """The first clause is to be spoken while the rest is written, by whoever can."""
         return self.given >= Given.WHOLE_REPLY
 
     @property
@@ -143,7 +146,11 @@ class Watchdog:
         self.costs = costs or CostModel()
         plan = rules.plan
         self._ladder = ladder(
-            steps=plan.steps, min_steps=plan.min_steps, canvas=plan.canvas, shortest=rules.shortest
+            steps=plan.steps,
+            min_steps=plan.min_steps,
+            canvas=plan.canvas,
+            shortest=rules.shortest,
+            by_clause=rules.by_clause,
         )
         self._bottom = max(i for i, r in enumerate(self._ladder) if r.given < Given.WHOLE_REPLY)
         self._rung = 0
@@ -373,7 +380,7 @@ class Watchdog:
 
     def _reason(self, before: Rung, rung: Rung, step_s: float, left: Left) -> str:
         figures = f"step {1000 * step_s:.0f} ms, {1000 * left.seconds:.0f} ms left"
-        words = CHANGES[rung.given]
+        words = TOLD[rung.given]
         if rung.given in (Given.STEPS, Given.NOTHING) and before.steps != rung.steps:
             words = f"K {before.steps} → {rung.steps}"
         elif rung.given is Given.CANVAS and before.canvas != rung.canvas:
@@ -384,17 +391,3 @@ class Watchdog:
             words += f", below llm.min_steps {self.rules.plan.min_steps}"
 
         return f"{words}: {figures}"
-
-
-CHANGES = {
-    Given.NOTHING: "K {steps}",
-    Given.EARLY_DRAFTS: "K {steps}, no early drafts",
-    Given.END_OF_TURN_MODEL: "K {steps}, no early drafts, no end-of-turn model",
-    Given.PARTIALS: "K {steps}, no early drafts, no end-of-turn model, no partial transcripts",
-    Given.STEPS: "K {steps}",
-    Given.CANVAS: "canvas {canvas}",
-    Given.WHOLE_REPLY: "the first clause goes ahead",
-    Given.PROMPTNESS: "the reply will be late, and that is said",
-    Given.WRITER: "no time for a step: a fact, where one clearly matches",
-}
-"""How each rung is told."""
