@@ -109,6 +109,9 @@ async def _ask(question: Question, settings: Settings, out: Path, screen: Screen
     setup_ms["models_loaded"] = round(1000 * (_clock() - started_s))
 
     watchdog = watchdog_for(settings)
+    if watchdog is not None and (complaint := watchdog.complaint()) is not None:
+        screen.say(complaint)
+
     timeline = Timeline(_clock())
     record = _Record(timeline, screen)
     answer = await pipeline.answer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atonce.agent.engines import Engines
 from atonce.agent.events import ChunkSpoken, Event, NothingToSay, PlanMade, QuestionHeard
@@ -65,7 +65,7 @@ async def answer(
     plan = None
     if watchdog is not None:
         decision = watchdog.plan(clock(), spoken_end_s=began_s, prompt=tokens_about(prompt))
-        plan = decision.plan
+        plan = replace(decision.plan, steps=0) if decision.fact_first else decision.plan
         emit(PlanMade(clock(), plan, decision.reason))
 
     reply = await writer.write(prompt, emit, plan=plan)

@@ -73,6 +73,22 @@ def test_a_typed_question_is_answered_in_one_line_of_json(
     assert soundfile.info("reply.wav").duration == pytest.approx(answer["audio_s"], abs=0.01)
 
 
+def test_a_budget_that_no_plan_meets_is_said_and_the_question_answered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tight = ["--set", "watchdog.first_audio_ms=100"]
+    assert main(["ask", "--text", "How much is an adult ticket?", *tight, *FAKES]) == 0
+    told = capsys.readouterr()
+    assert "watchdog.first_audio_ms is 100, but" in " ".join(told.err.split())
+    assert "$14" in told.out
+
+
+def test_the_watchdog_can_be_switched_off(capsys: pytest.CaptureFixture[str]) -> None:
+    off = ["--set", "watchdog.enabled=false", "--json"]
+    assert main(["ask", "--text", "How much is an adult ticket?", *off, *FAKES]) == 0
+    assert json.loads(capsys.readouterr().out)["plan"] is None
+
+
 def test_the_result_is_printed_with_a_timeline(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--text", "How much is an adult ticket?", "--out", "a.wav", *FAKES]) == 0
     out = capsys.readouterr().out
