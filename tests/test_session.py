@@ -321,6 +321,26 @@ def test_a_withdrawn_draft_makes_no_sound() -> None:
     assert done.phone.level(0.0, first) == 0.0
 
 
+def test_a_reply_is_made_out_of_the_draft_that_was_withdrawn() -> None:
+    done = talk((0.5, "When do you open"), (1.7, "tomorrow I mean"), seconds=12, settings=UNCHECKED)
+    withdrawn, number = done.phone.of(ReplyWithdrawn)[0], done.phone.of(FirstAudio)[0].reply
+    settled = {event.number: event.reply for event in done.phone.of(ReplySettled)}
+
+    assert withdrawn.reply != number
+    assert settled[number].is_refined
+    assert settled[number].steps == 1  # it holds: the pass that looked was enough
+
+
+def test_a_new_question_is_not_made_out_of_the_reply_before() -> None:
+    done = talk(
+        (0.5, "When do you open"), (6.0, "When do you open"), seconds=12, settings=UNCHECKED
+    )
+    settled = [event.reply for event in done.phone.of(ReplySettled)]
+
+    assert len(settled) == 2
+    assert not any(reply.is_refined for reply in settled)
+
+
 def test_goodbye_is_said_and_ends_the_talk() -> None:
     done = talk((0.5, "Goodbye"), seconds=30)
     said = [event.kind for event in done.phone.of(SentenceSaid)]
