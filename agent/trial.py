@@ -11,8 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Protocol, runtime_checkable
 
+from atonce.agent.early_draft import kept, steps_for
 from atonce.agent.events import Event
 from atonce.agent.knowledge import build_prompt
 from atonce.agent.pipeline import rules_of
@@ -21,10 +23,13 @@ from atonce.agent.trial_log import Told, TrialLog
 from atonce.agent.worker import Runner
 from atonce.config.schema import Settings
 from atonce.llm.clues import Clues
+from atonce.llm.commit import Guess, Marks
 from atonce.llm.corpus import Example
 from atonce.llm.evaluation import Written, ranks_by_words, ranks_told
+from atonce.llm.joining import add_parts, joined
+from atonce.llm.lessons import partial_question
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
-from atonce.llm.rows import Row, Rows
+from atonce.llm.rows import Asked, Row, Rows
 from atonce.llm.scoring import judge
 
 TOGETHER = 24
@@ -43,11 +48,14 @@ class Way:
     """Steps, canvas, rule."""
     is_checked: bool
     """With check, repair and fallbacks, as the agent speaks; or as it was drafted."""
+    is_early: bool = False
+    """The draft is a reply to half of the question, and what still stands of it is kept."""
 
     @property
     def name(self) -> str:
         """In the log: all that a reply depends on besides turn and engine."""
-        return f"{self.plan!r} {'checked' if self.is_checked else 'as drafted'}"
+        begun = " from half the question" if self.is_early else ""
+        return f"{self.plan!r} {'checked' if self.is_checked else 'as drafted'}{begun}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,24 @@ class Trial:
             first = {plan: next(drafted) for plan in plans}
             told = {way.name: await self._settle(prompt, cache, way, first) for way in ways}
             self.log.add(example.prompt, told, ranks(example, cache))
+
+    async def run_early(
+        self, examples: Sequence[Example], way: Way, tell: Callable[[int], None]
+    ) -> None:
+        """Write every turn from a draft that was begun when half of it had been said."""
+        for done, example in enumerate(examples, 1):
+            if not self.log.has(example.prompt, [way.name]):
+                prompt = prompt_of(example)
+                asked = half(prompt)
+                drafts, cache = await self.worker.run(
+                    lambda asked=asked, prompt=prompt: refine(  # type: ignore[misc]
+                        self.writer, asked, prompt, way.plan
+                    )
+                )
+                told = await self._settle(prompt, cache, way, {way.plan: Drafted(drafts, None)})
+                self.log.add(example.prompt, {way.name: told}, ranks(example, cache))
+
+            tell(done)
 
     async def _settle(
         self, prompt: Prompt, cache: PromptCache, way: Way, first: dict[Plan, Drafted]
@@ -178,7 +204,7 @@ def write(
 ) -> list[Drafted]:
     """Drafts side by side where the engine can do that; is_alone: one by one, with their times."""
     if isinstance(writer, SideBySide) and not is_alone:
-        return write_together(writer.rows(most=TOGETHER), asked)
+        return write_together(writer.rows(most=TOGETHER), asked, most=writer.max_canvas)
 
     drafted = []
     for cache, plan in asked:
@@ -189,9 +215,12 @@ def write(
     return drafted
 
 
-def write_together(rows: Rows, asked: Sequence[tuple[PromptCache, Plan]]) -> list[Drafted]:
-    """All drafts in the same passes."""
-    drafts: dict[Row, list[Draft]] = {rows.add(cache, plan): [] for cache, plan in asked}
+def write_together(
+    rows: Rows, asked: Sequence[tuple[PromptCache, Plan]], *, most: int
+) -> list[Drafted]:
+    """All drafts in the same passes, those of a reply's parts too; most: positions of a reply."""
+    parts = [add_parts(rows, cache, plan, most=most) for cache, plan in asked]
+    drafts: dict[Row, list[Draft]] = {row: [] for of_reply in parts for row in of_reply}
     while len(rows):
         for row, draft in rows.step().items():
             drafts[row].append(draft)
@@ -200,7 +229,60 @@ def write_together(rows: Rows, asked: Sequence[tuple[PromptCache, Plan]]) -> lis
         if row.fault:
             raise row.fault
 
-    return [Drafted(of_row, None) for of_row in drafts.values()]
+    return [
+        Drafted(step_by_step([drafts[row] for row in of_reply], most=most), None)
+        for of_reply in parts
+    ]
+
+
+def step_by_step(parts: Sequence[Sequence[Draft]], *, most: int) -> list[Draft]:
+    """The drafts of a reply out of those of its parts; a part that has ended stays as it is."""
+    steps = max(len(drafts) for drafts in parts)
+    return [
+        joined([drafts[min(step, len(drafts) - 1)] for drafts in parts], most=most)
+        for step in range(steps)
+    ]
+
+
+def half(prompt: Prompt) -> Prompt:
+    """The same with the first part of the question alone; whole where it is too short to cut."""
+    begun = partial_question(prompt.question, Random(prompt.question))
+    return prompt if begun is None else replace(prompt, question=begun)
+
+
+@runtime_checkable
+class Refiner(Writer, Protocol):
+    """A writer that can be asked what it would say now."""
+
+    @property
+    def marks(self) -> Marks:
+        """Its special tokens."""
+        ...
+
+    def look(self, rows: Sequence[Asked]) -> Sequence[Sequence[Guess] | None]:
+        """See llm/rows.py."""
+        ...
+
+
+def refine(
+    writer: Writer, early: Prompt, final: Prompt, plan: Plan
+) -> tuple[list[Draft], PromptCache]:
+    """A reply to half a question made one to the whole: as early_draft.py has it in a talk."""
+    *_, begun = writer.write(writer.read(early), plan)
+    cache = writer.read(final)
+    if isinstance(writer, Refiner) and len(begun.cells) <= writer.max_canvas:
+        canvas = [writer.marks.mask] * len(begun.cells)
+        (guesses,) = writer.look([Asked(cache, canvas)])
+        given = kept(begun.cells, guesses or [], writer.marks)
+        if given is not None:
+            steps = steps_for(given, plan.steps)
+            if not steps:
+                return [begun], cache
+
+            less = replace(plan, steps=steps, canvas=len(given))
+            return list(writer.write(cache, less, given=given)), cache
+
+    return list(writer.write(cache, plan)), cache
 
 
 def ranks(example: Example, cache: PromptCache) -> list[int]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 
 from atonce.llm.clues import FIRST, OTHER, Clues
-from atonce.llm.corpus import Example, Pack, draw_example, draw_scene
+from atonce.llm.corpus import Example, Pack, draw_example, draw_scene, fill
 from atonce.llm.intervals import Hits
 from atonce.llm.lessons import UNKNOWN
 from atonce.llm.protocols import Plan, Writer
@@ -87,6 +87,29 @@ def draw_turns(packs: Sequence[Pack], count: int) -> list[Example]:
 
     chosen = sorted(dice.sample(range(len(examples)), count))
     return [examples[i] for i in chosen]
+
+
+def draw_heard(packs: Sequence[Pack]) -> list[tuple[Example, Example]]:
+    """Every question that was really spoken and heard, once: as it is written, and as Whisper wrote
+    it down. The same every time."""
+    pairs = []
+    for pack in packs:
+        dice = Random(f"heard {pack.name} {SEED}")
+        scene = draw_scene(pack, dice)
+        for dialogue, turns in enumerate(pack.dialogues):
+            for turn, of_pack in enumerate(turns):
+                for ask in (ask for ask in of_pack.asks if ask in pack.heard):
+                    drawn = draw_example(scene, dialogue, turn, dice)
+                    written, heard = (
+                        replace(drawn, prompt=replace(drawn.prompt, question=question))
+                        for question in (
+                            fill(ask, scene.values),
+                            fill(pack.heard[ask], scene.values),
+                        )
+                    )
+                    pairs.append((written, heard))
+
+    return pairs
 
 
 def write_all(

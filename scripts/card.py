@@ -42,6 +42,7 @@ def write_card(
         *score_table.kinds_table(main),
         "",
         *(f"- {line}" for line in score_table.comparisons(main, rivals(main, entries))),
+        *(f"- {line}" for line in score_table.asides(entries)),
     ]
     before, _, rest = CARD.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
@@ -59,6 +60,7 @@ def rivals(main: Entry, entries: Sequence[Entry]) -> list[Entry]:
         entry
         for entry in entries
         if entry.name != main.name
+        and entry.is_aside is False
         and (entry.is_checked or entry.is_fixed)
         and entry.shares.grounded
     ]

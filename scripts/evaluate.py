@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import card
 import score_table
@@ -33,7 +34,9 @@ from atonce.config.schema import Settings
 from atonce.llm.corpus import Example, load_packs
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
 from atonce.llm.evaluation import (
+    Written,
     best_fact,
+    draw_heard,
     draw_turns,
     found_within,
     honest,
@@ -41,6 +44,7 @@ from atonce.llm.evaluation import (
     ranks_of,
 )
 from atonce.llm.finder import Finder
+from atonce.llm.gaze import SHIPPED_GAZE, load_gaze
 from atonce.llm.protocols import Writer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,11 +52,15 @@ DEV = ROOT / "corpus" / "dev"
 ALL_STEPS = (1, 2, 4, 6, 8, 12, 16, 32)
 QUICK_STEPS = (1, 2, 4, 8, 32)
 TURNS, QUICK_TURNS = 1000, 240
-# The rivals write token by token, ten times as slowly: they get every third turn.
-RIVAL_TURNS, QUICK_RIVAL_TURNS = 334, 80
+# The rivals write token by token, ten times as slowly: they get every fifth turn.
+RIVAL_TURNS, QUICK_RIVAL_TURNS = 200, 80
 # Other canvases are for `atonce tune` alone: how much a shorter one costs.
 CANVASES, CANVAS_STEPS = (16, 24, 32, 48), (1, 2, 4, 8, 16)
 CANVAS_TURNS, QUICK_CANVAS_TURNS = 240, 80
+# Replies that were begun after half of the question are written one by one.
+EARLY_TURNS, QUICK_EARLY_TURNS = 240, 60
+QUICK_HEARD = 60
+T = TypeVar("T")
 RIVALS = {"reader": "AR zero-shot (reader)", "twin": "AR fine-tuned (twin)"}
 
 
@@ -154,6 +162,7 @@ async def add_engine(
 
     scores.ranks = [trial.log.ranks(one.prompt) for one in turns]
     scores.by_canvas[canvas] = rows
+    scores.entries += await asked_otherwise(trial, turns, rows, settings, args)
     if args.card:
         few = thinned(examples, QUICK_CANVAS_TURNS if args.quick else CANVAS_TURNS)
         ways = [
@@ -168,6 +177,38 @@ async def add_engine(
             scores.by_canvas.setdefault(way.plan.canvas, []).append(row)
 
 
+async def asked_otherwise(
+    trial: Trial,
+    turns: Sequence[Example],
+    rows: Sequence[Entry],
+    settings: Settings,
+    args: argparse.Namespace,
+) -> list[Entry]:
+    """Questions as Whisper wrote them, and replies that were begun after half of the question."""
+    main = main_row(rows, settings)
+    way = next(way for way in ways_of(settings, [main.steps or 1], settings.llm.canvas))
+    pairs = draw_heard(load_packs(args.packs))
+    pairs = list(thinned(pairs, QUICK_HEARD)) if args.quick else pairs
+    found: list[Entry] = []
+    if pairs:
+        written, heard = ([pair[which] for pair in pairs] for which in (0, 1))
+        await trial.run([*written, *heard], [way], progress("heard", 2 * len(pairs)))
+        base = aside(f"{main.name}, asked as written", trial.scored(written, way))
+        found = [base, aside(f"{main.name}, asked as heard", trial.scored(heard, way), base)]
+
+    few = thinned(turns, QUICK_EARLY_TURNS if args.quick else EARLY_TURNS)
+    early = replace(way, is_early=True)
+    await trial.run_early(few, early, progress("early", len(few)))
+    at_once = aside(f"{main.name}, the same turns at once", trial.scored(few, way))
+    begun = trial.scored(few, early)
+    return [*found, aside(f"{main.name}, begun after half the question", begun, at_once)]
+
+
+def aside(name: str, written: Sequence[Written], twin: Entry | None = None) -> Entry:
+    """A row beside the table."""
+    return Entry(name, written, is_checked=True, is_aside=True, twin=twin)
+
+
 def make(engine: str, settings: Settings, writer: Path) -> Writer:
     """The engine, loaded."""
     llm = settings.llm.model_copy(update={"engine": engine})
@@ -176,13 +217,14 @@ def make(engine: str, settings: Settings, writer: Path) -> Writer:
         cache = models.cache_folder() / "converted"
         find = Finder.load(models.folder("minilm")).find
         reader = models.folder("smollm2-135m")
-        return EmbeddedWriter(reader, cache, writer, find=find, threads=llm.threads)
+        gaze = load_gaze(SHIPPED_GAZE)
+        return EmbeddedWriter(reader, cache, writer, find=find, gaze=gaze, threads=llm.threads)
 
     made: Writer = registry.find("llm", engine).from_settings(llm)
     return made
 
 
-def thinned(examples: Sequence[Example], wanted: int) -> Sequence[Example]:
+def thinned(examples: Sequence[T], wanted: int) -> Sequence[T]:
     """About as many turns, evenly."""
     return examples[:: max(1, round(len(examples) / wanted))]
 
@@ -302,6 +344,7 @@ def report(
     print(f"canvas {settings.llm.canvas}, rule {settings.llm.rule}")
     print("\n".join(score_table.text_table(rows)))
     print("\n".join(score_table.comparisons(main_entry, card.rivals(main_entry, rows))))
+    print("\n".join(score_table.asides(rows)))
     found = facts_found([one.example for one in fixed[0].written], scores.ranks)
     print(found_line(found, "as the writer was told"))
     print("\n".join(score_table.kinds_table(main_entry)))
@@ -309,7 +352,11 @@ def report(
         from score_picture import draw
 
         ours = [entry for entry in scores.entries if entry.steps is not None]
-        rivals = [entry for entry in scores.entries if entry.steps is None and entry.is_checked]
+        rivals = [
+            entry
+            for entry in scores.entries
+            if entry.steps is None and entry.is_checked and not entry.is_aside
+        ]
         draw(args.picture, ours, [*rivals, fixed[0]])
 
     if args.card:

@@ -36,6 +36,11 @@ class Entry:
     """With check, repair and fallbacks."""
     is_fixed: bool = False
     """Says what it says without writing anything."""
+    is_aside: bool = False
+    """Of other turns than the rest of the table."""
+    twin: Entry | None = None
+    """The same turns asked otherwise, one by one in the same order: what this row is held
+    against."""
 
     @cached_property
     def shares(self) -> Shares:
@@ -109,6 +114,20 @@ def comparisons(main: Entry, others: Sequence[Entry]) -> Iterator[str]:
             f"{main.name} less {other.name}: {100 * gap:+.1f} points of grounded "
             f"({100 * low:+.1f} to {100 * high:+.1f}), {100 * ratio:.0f} % of it"
         )
+
+
+def asides(entries: Sequence[Entry]) -> Iterator[str]:
+    """Rows that are held against the same turns asked otherwise."""
+    for entry in entries:
+        if entry.twin is not None:
+            low, high = bootstrap(entry).difference(
+                hits(entry.written, "grounded"), hits(entry.twin.written, "grounded")
+            )
+            gap = entry.shares.grounded - entry.twin.shares.grounded
+            yield (
+                f"{entry.name} less {entry.twin.name}: {100 * gap:+.1f} points of grounded "
+                f"({100 * low:+.1f} to {100 * high:+.1f}), {len(entry.written)} turns"
+            )
 
 
 def paired(main: Entry, other: Entry) -> tuple[Entry, Entry]:

@@ -12,6 +12,7 @@ from atonce.llm.corpus import load_packs
 from atonce.llm.evaluation import (
     HEAD,
     best_fact,
+    draw_heard,
     draw_turns,
     found_within,
     hits,
@@ -36,6 +37,18 @@ def test_the_same_turns_are_drawn_every_time_and_as_many_as_wanted() -> None:
     assert turns == draw_turns(DEV, 300)
     assert len(turns) == 300
     assert {turn.key.split("/")[0] for turn in turns} == {pack.name for pack in DEV}
+
+
+def test_every_question_that_was_heard_is_asked_as_written_and_as_heard() -> None:
+    pairs = draw_heard(DEV)
+    assert pairs == draw_heard(DEV)
+    assert len(pairs) == sum(len(pack.heard) for pack in DEV)
+    for written, heard in pairs:
+        assert replace(heard, prompt=written.prompt) == written
+        assert heard.prompt.facts == written.prompt.facts
+        assert "{" not in heard.prompt.question
+
+    assert sum(a.prompt.question != b.prompt.question for a, b in pairs) > len(pairs) / 2
 
 
 def test_a_writer_that_knows_is_right_and_one_that_refuses_is_not() -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from atonce.agent import trial_log
 from atonce.agent.reply import ReplyRules
-from atonce.agent.trial import Trial, Way, prompt_of, write
+from atonce.agent.trial import Trial, Way, half, prompt_of, refine, step_by_step, write
 from atonce.agent.trial_log import Told, TrialLog, state_name, turn_name
 from atonce.agent.worker import Worker
 from atonce.config.errors import ReplyError
+from atonce.llm.commit import Guess
 from atonce.llm.corpus import load_packs
 from atonce.llm.evaluation import draw_turns, ranks_by_words, shares
-from atonce.llm.fakes import FakePrompt, FakeWriter, Guesser, Seed, VirtualClock
+from atonce.llm.fakes import FakePrompt, FakeWriter, Guesser, Reciter, Seed, VirtualClock
 from atonce.llm.pace import Cost, Meter
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache
-from atonce.llm.rows import Rows
+from atonce.llm.rows import Asked, Rows
 from atonce.llm.sampler import denoise
 
 DEV = load_packs(Path(__file__).parents[1] / "corpus" / "dev")
@@ -175,3 +177,78 @@ def test_a_row_that_comes_to_nothing_ends_the_trial() -> None:
     writer.model.broken = {1}
     with pytest.raises(ReplyError, match="not numbers"):
         write(writer, [(Seed(seed), Plan(3, 12)) for seed in range(3)], is_alone=False)
+
+
+class Looking(FakeWriter):
+    """Can be asked what it would say now."""
+
+    def look(self, rows: Sequence[Asked]) -> Sequence[Sequence[Guess] | None]:
+        return Reciter(self._reply, self._spell).look(rows)
+
+
+LONG = replace(
+    next(turn.prompt for turn in TURNS if turn.gold and len(turn.prompt.question.split()) > 4),
+    history=(),
+)
+
+
+def test_a_reply_to_half_a_question_that_still_stands_is_not_written_again() -> None:
+    writer = Looking(lambda _: "We open at nine.")
+    drafts, cache = refine(writer, half(LONG), LONG, Plan(4, 16))
+
+    assert cache == writer.read(LONG)
+    assert len(drafts) == 1
+    assert drafts[0].text == "We open at nine."
+
+
+def test_of_a_reply_to_half_a_question_only_what_does_not_stand_is_written_again() -> None:
+    writer = Looking(lambda prompt: f"We open at {'nine' if prompt == LONG else 'ten'}.")
+    drafts, _ = refine(writer, half(LONG), LONG, Plan(4, 16))
+
+    assert drafts[-1].text == "We open at nine."
+    assert [cell.confidence for cell in drafts[0].cells[:3]] == [1.0] * 3  # pinned
+
+
+def test_a_reply_to_another_question_is_written_anew() -> None:
+    writer = Looking(
+        lambda prompt: "We open at nine." if prompt == LONG else "Hm? Yes, please go on."
+    )
+    drafts, _ = refine(writer, half(LONG), LONG, Plan(4, 16))
+
+    assert drafts == list(writer.write(writer.read(LONG), Plan(4, 16)))
+
+
+def test_half_a_question_is_the_same_every_time_and_a_short_one_stays_whole() -> None:
+    assert half(LONG) == half(LONG)
+    assert LONG.question.startswith(half(LONG).question.rstrip("-. ")[:4])
+    assert len(half(LONG).question) < len(LONG.question) + 3
+    short = replace(LONG, question="And then?")
+    assert half(short) == short
+
+
+def test_turns_that_were_begun_early_are_kept_beside_the_others(tmp_path: Path) -> None:
+    answers = {turn.prompt.facts: turn.prompt.facts[turn.gold[0]] for turn in TURNS if turn.gold}
+    writer = Looking(lambda prompt: answers.get(prompt.facts, UNKNOWN))
+    one = trial(tmp_path / "log.jsonl", writer)
+    way, early = WAYS[0], replace(WAYS[0], is_early=True)
+    asyncio.run(one.run(TURNS[:6], [way], lambda _: None))
+    asyncio.run(one.run_early(TURNS[:6], early, lambda _: None))
+    log = TrialLog(one.log.path)
+
+    assert way.name != early.name
+    for turn in TURNS[:6]:
+        assert log.has(turn.prompt, [way.name, early.name])
+
+
+def test_the_drafts_of_parts_are_joined_step_by_step() -> None:
+    writer = FakeWriter(lambda prompt: prompt.question)
+    boat, bus = (
+        list(writer.write(writer.read(replace(LONG, question=text)), Plan(k, 8)))
+        for text, k in (("The boat is here.", 4), ("The bus is there.", 2))
+    )
+    joined = step_by_step([boat, bus], most=20)
+
+    assert len(joined) == 4
+    assert joined[-1].text == "The boat is here. The bus is there."
+    assert joined[1].text.endswith("The bus is there.")  # it had ended, the other had not
+    assert not joined[1].is_finished
