@@ -96,3 +96,21 @@ def test_a_script_that_is_killed_while_it_learns_and_while_it_saves_ends_with_th
     assert len(expected) == len(reached)
     for one, other in zip(expected, reached, strict=True):
         assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def test_a_fit_that_is_killed_goes_on_with_the_packs_that_were_not_seen_yet(
+    tiny_gguf: Path, tmp_path: Path
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        lay_out(folder)
+
+    assert train("gaze", whole, tiny_gguf) == 0
+    assert train("gaze", killed, tiny_gguf, "saving", "2") == -signal.SIGKILL
+    (kept,) = (killed / "training" / "gaze").rglob("*.pt")
+    seen_at = kept.stat().st_mtime_ns
+    assert train("gaze", killed, tiny_gguf) == 0
+
+    assert kept.stat().st_mtime_ns == seen_at  # it was not looked at again
+    name = "gaze.safetensors"
+    assert (whole / name).read_bytes() == (killed / name).read_bytes()

@@ -1,6 +1,6 @@
 """Run one of the training scripts, whole, on a tiny model and tiny packs; die on the way if asked.
 
-usage: train_tiny.py writer|finder|twin FOLDER GGUF STEPS [learning|saving N]
+usage: train_tiny.py writer|finder|twin|gaze FOLDER GGUF STEPS [learning|saving N]
 
 With `learning N` the process kills itself (SIGKILL) in the N-th step of learning, with `saving N`
 in the middle of writing the state for the N-th time. Everything else is the script's own doing.
@@ -57,10 +57,11 @@ def main() -> int:
     vars(models)["cache_folder"] = lambda: Path(folder)
     vars(models)["ensure"] = lambda *_: None
     sys.argv = [kind, "--minutes", "5", "--steps", steps]
+    run = script(kind, Path(folder))
     if death:
         die(kind, death[0], int(death[1]))
 
-    return script(kind, Path(folder))()
+    return run()
 
 
 def script(kind: str, folder: Path) -> Callable[[], int]:
@@ -73,6 +74,11 @@ def script(kind: str, folder: Path) -> Callable[[], int]:
         import train_twin as module
 
         own = {"Finder": ByWords, "SHIPPED_TWIN": NOWHERE}
+    elif kind == "gaze":
+        import train_gaze as module
+
+        own = {"Finder": ByWords, "SHIPPED_FINDER": Path(__file__)}
+        sys.argv = [kind, "--share", "1", "--export", str(folder / "gaze.safetensors")]
     else:
         import train as module
 
@@ -104,7 +110,7 @@ def encoder() -> tuple[Encoder, Tokenizer]:
 
 def die(kind: str, where: str, when: int) -> None:
     """Have the process killed while it learns, or while it saves, for the `when`-th time."""
-    module, trainer = TRAINERS[kind]
+    module, trainer = TRAINERS.get(kind) or (sys.modules["train_gaze"], None)
     times = iter(range(1, when + 1))
 
     def is_over() -> bool:
