@@ -14,22 +14,22 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from atonce.agent.early_draft import kept, steps_for
+from atonce.agent.early_draft import EarlyDraft
 from atonce.agent.events import Event
 from atonce.agent.knowledge import build_prompt
 from atonce.agent.pipeline import rules_of
+from atonce.agent.refining import begin
 from atonce.agent.reply import ReplyRules, ReplyWriter
 from atonce.agent.trial_log import Told, TrialLog
 from atonce.agent.worker import Runner
 from atonce.config.schema import Settings
 from atonce.llm.clues import Clues
-from atonce.llm.commit import Guess, Marks
 from atonce.llm.corpus import Example
 from atonce.llm.evaluation import Written, ranks_by_words, ranks_told
 from atonce.llm.joining import add_parts, joined
 from atonce.llm.lessons import partial_question
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
-from atonce.llm.rows import Asked, Row, Rows
+from atonce.llm.rows import Row, Rows
 from atonce.llm.scoring import judge
 
 TOGETHER = 24
@@ -250,39 +250,20 @@ def half(prompt: Prompt) -> Prompt:
     return prompt if begun is None else replace(prompt, question=begun)
 
 
-@runtime_checkable
-class Refiner(Writer, Protocol):
-    """A writer that can be asked what it would say now."""
-
-    @property
-    def marks(self) -> Marks:
-        """Its special tokens."""
-        ...
-
-    def look(self, rows: Sequence[Asked]) -> Sequence[Sequence[Guess] | None]:
-        """See llm/rows.py."""
-        ...
-
-
 def refine(
     writer: Writer, early: Prompt, final: Prompt, plan: Plan
 ) -> tuple[list[Draft], PromptCache]:
-    """A reply to half a question made one to the whole: as early_draft.py has it in a talk."""
-    *_, begun = writer.write(writer.read(early), plan)
+    """A reply to half a question made one to the whole, as in a talk (refining.py)."""
+    *_, half_way = writer.write(writer.read(early), plan)
     cache = writer.read(final)
-    if isinstance(writer, Refiner) and len(begun.cells) <= writer.max_canvas:
-        canvas = [writer.marks.mask] * len(begun.cells)
-        (guesses,) = writer.look([Asked(cache, canvas)])
-        given = kept(begun.cells, guesses or [], writer.marks)
-        if given is not None:
-            steps = steps_for(given, plan.steps)
-            if not steps:
-                return [begun], cache
+    begun = begin(writer, cache, EarlyDraft(early.question, half_way.cells), plan)
+    if begun is None:
+        return list(writer.write(cache, plan)), cache
 
-            less = replace(plan, steps=steps, canvas=len(given))
-            return list(writer.write(cache, less, given=given)), cache
+    if begun.draft.is_finished:
+        return [begun.draft], cache
 
-    return list(writer.write(cache, plan)), cache
+    return [begun.draft, *writer.write(cache, begun.plan, given=begun.given)], cache
 
 
 def ranks(example: Example, cache: PromptCache) -> list[int]:

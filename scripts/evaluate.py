@@ -56,9 +56,9 @@ TURNS, QUICK_TURNS = 1000, 240
 RIVAL_TURNS, QUICK_RIVAL_TURNS = 200, 80
 # Other canvases are for `atonce tune` alone: how much a shorter one costs.
 CANVASES, CANVAS_STEPS = (16, 24, 32, 48), (1, 2, 4, 8, 16)
-CANVAS_TURNS, QUICK_CANVAS_TURNS = 240, 80
+CANVAS_TURNS, QUICK_CANVAS_TURNS = 120, 80
 # Replies that were begun after half of the question are written one by one.
-EARLY_TURNS, QUICK_EARLY_TURNS = 240, 60
+EARLY_TURNS, QUICK_EARLY_TURNS = 120, 40
 QUICK_HEARD = 60
 T = TypeVar("T")
 RIVALS = {"reader": "AR zero-shot (reader)", "twin": "AR fine-tuned (twin)"}
