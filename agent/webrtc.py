@@ -311,6 +311,7 @@ class WebRtc:
             self.lost_messages += 1
 
     def _obey(self, text: str | bytes) -> None:
+        self._note_life()  # a microphone that gives nothing is no browser that is gone
         command = self._commands.receive(text)
 
         match command:

@@ -64,6 +64,10 @@ QUESTIONS = (
 EARS = """(() => {
   const context = new AudioContext({ sampleRate: 48000 });
   const there = context.createMediaStreamDestination();
+  const still = context.createConstantSource(); // without a source no packets are sent
+  still.offset.value = 0;
+  still.connect(there);
+  still.start();
   navigator.mediaDevices.getUserMedia = async () => there.stream.clone();
   window.listen = () => {
     const source = context.createMediaStreamSource(document.querySelector("#voice").srcObject);

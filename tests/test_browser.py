@@ -121,6 +121,10 @@ def opened(browser: Any, server: Server) -> Any:
 INSTEAD = """(() => {
   const context = new AudioContext({ sampleRate: 48000 });
   const there = context.createMediaStreamDestination();
+  const still = context.createConstantSource(); // without a source no packets are sent
+  still.offset.value = 0;
+  still.connect(there);
+  still.start();
   navigator.mediaDevices.getUserMedia = async () => there.stream.clone();
   window.speak = async (wav) => {
     const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
