@@ -29,6 +29,7 @@ from atonce.agent.realtime_events import Opening
 from atonce.agent.serve_access import SHORTEST_TOKEN, Access, is_local
 from atonce.agent.serve_app import Page, app
 from atonce.agent.serve_talk import OneTalk, Talk
+from atonce.agent.stopping import leave
 from atonce.agent.webrtc import Limits, WebRtc
 from atonce.config.errors import AtonceError, UsageError
 from atonce.config.load import load
@@ -73,9 +74,12 @@ def run(options: Options, config: Path | None, overrides: Sequence[str]) -> int:
 
     with _listening(serve) as listener, watching(settings) as watched:
         try:
-            asyncio.run(_serve(settings, serve, access, listener, watched))
+            is_loaded = asyncio.run(_serve(settings, serve, access, listener, watched))
         except ExceptionGroup as group:
             raise _first(group) from None
+
+    if not is_loaded:  # engines load in threads that nothing can stop, and that Python waits for
+        leave(None)
 
     return 0
 
@@ -97,7 +101,8 @@ async def _serve(
     access: Access,
     listener: socket.socket,
     watched: Metrics | None,
-) -> None:
+) -> bool:
+    """Until a signal ends it; whether everything had been loaded by then."""
     loop = asyncio.get_running_loop()
     engines: list[Engines] = []  # one, once they are loaded
 
@@ -127,6 +132,8 @@ async def _serve(
         await server.serve(sockets=[listener])
         loading.cancel()
         await talks.end()
+
+    return bool(engines)
 
 
 class _Server(uvicorn.Server):
