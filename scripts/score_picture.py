@@ -36,8 +36,15 @@ def draw(path: Path, ours: Sequence[Entry], rivals: Sequence[Entry]) -> None:
 
     finish(by_steps, by_ms, [row.steps or 0 for row in checked])
     figure.tight_layout()
-    figure.savefig(path, **({"metadata": {"Date": None}} if path.suffix == ".svg" else {}))
+    told = {"Date": None, "Description": in_words(checked)}
+    figure.savefig(path, **({"metadata": told} if path.suffix == ".svg" else {}))
     plt.close(figure)
+
+
+def in_words(rows: Sequence[Entry]) -> str:
+    """What the picture shows, for whoever cannot see it: shares as in the card."""
+    shares = ", ".join(f"K={row.steps} {100 * row.shares.grounded:.1f}" for row in rows)
+    return f"grounded turns right, checked, percent: {shares}"
 
 
 def shade(axes: Axes, rows: Sequence[Entry]) -> None:

@@ -173,7 +173,8 @@ def markdown_table(entries: Sequence[Entry]) -> Iterator[str]:
         cells += [f"{100 * row[name]:.1f}" for name in NARROW]
         agent = percent(row["agent_grounded"], entry.interval("agent_grounded"))
         cells += [f"{100 - 100 * row['own']:.1f}", agent] if entry.is_checked else ["–", "–"]
-        cells += ["–"] * 2 if entry.is_fixed else [f"{row['steps']:.1f}", f"{row['ms']:.0f}"]
+        ms = f"{row['ms']:.0f}" if row["ms"] else "–"  # not every row is timed
+        cells += ["–"] * 2 if entry.is_fixed else [f"{row['steps']:.1f}", ms]
         yield f"| {entry.name} | {' | '.join(cells)} |"
 
 
