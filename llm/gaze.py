@@ -19,10 +19,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from atonce.config.errors import ModelError
-from atonce.llm.model import KeyValue, Layer, rotate
 from atonce.llm.protocols import Found
 from atonce.llm.weights import FETCH_AGAIN, read_tensors, write_whole
 
@@ -33,6 +32,7 @@ DEPTHS = 23
 """Layers that are watched, from the first; those above prepare words and find no facts."""
 FLOOR = 1e-4
 """Attention that counts as none: a fact of twenty tokens has some 4 % by chance."""
+EPSILON = 1e-5  # added under the root of a norm
 MARKS = 4
 """Tokens between the question's last word and the reply: they do not ask."""
 SUMMARY = 3
@@ -41,7 +41,7 @@ SUMMARY = 3
 
 @dataclass(slots=True)
 class Watch:
-    """Sees what each layer does with a question while the reader reads it."""
+    """Sees what each layer does with a question while the reader reads it; for one reading."""
 
     spans: Sequence[tuple[int, int]]
     """First token and one past the last of every fact, in all that was read."""
@@ -51,37 +51,46 @@ class Watch:
     """By depth: share of attention of each head that goes to each fact, (heads, F)."""
     state: Tensor = field(default_factory=lambda: torch.zeros(0))
     """What the reader makes of the question above the watched layers, mean, (W)."""
+    belongs: Tensor | None = None
+    """(S, F): 1 where a token is part of a fact; laid out with the first layer."""
 
-    def see(
-        self, depth: int, layer: nn.Module, x: Tensor, rotation: KeyValue, keys: Tensor
-    ) -> None:
-        """x (1, T, W): what goes into a layer. keys (1, kv_heads, S, head): what it looks at."""
-        assert isinstance(layer, Layer)
-        T, S = x.shape[1], keys.shape[2]
-        asking, s = max(1, T - MARKS), layer.sizes
-        if depth == self.depths:
-            self.state = F.rms_norm(x[0], (s.width,), None, s.epsilon).mean(0)
+    def enter(self, x: Tensor) -> None:
+        """x (1, T, W): what goes into the next layer."""
+        if len(self.seen) == self.depths and not len(self.state):
+            self.state = F.rms_norm(x[0], (x.shape[-1],), None, EPSILON).mean(0)
 
-        if depth >= self.depths:
+    def see(self, queries: Tensor, keys: Tensor) -> None:
+        """queries (1, heads, T, head) and keys (1, kv_heads, S, head) of that layer."""
+        if len(self.seen) == self.depths:
             return
 
-        h = F.rms_norm(x[:, :asking], (s.width,), layer.input_norm, s.epsilon)
-        q = F.linear(h, layer.qkv.weight[: s.heads * s.head]).view(1, asking, s.heads, s.head)
-        cos, sin = rotation
-        q = rotate(q.transpose(1, 2), (cos[..., :asking, :], sin[..., :asking, :]))
+        heads, T, width = queries.shape[1:]
+        S, asking = keys.shape[2], max(1, T - MARKS)
+        if self.belongs is None:
+            self.belongs = belonging(self.spans, S)
+
         # Heads that share their keys are more query rows, as in the layer itself.
-        grouped = q.reshape(s.kv_heads, -1, s.head)  # (kv_heads, group * T, head)
-        scores = (grouped @ keys[0].transpose(1, 2) / math.sqrt(s.head)).view(s.heads, asking, S)
-        later = torch.arange(S) > torch.arange(S - T, S - T + asking)[:, None]
-        looks = scores.masked_fill(later, -math.inf).softmax(-1).mean(1)  # (heads, S)
-        summed = F.pad(looks.cumsum(-1), (1, 0))
-        starts, stops = (list(ends) for ends in zip(*self.spans, strict=True))
-        self.seen.append(summed[:, stops] - summed[:, starts])
+        grouped = queries[0, :, :asking].reshape(len(keys[0]), -1, width) / math.sqrt(width)
+        scores = (grouped @ keys[0].transpose(1, 2)).view(heads, asking, S)
+        scores[..., S - T :] += causal(asking, T)  # all before the question is seen by all of it
+        self.seen.append(scores.softmax(-1).mean(1) @ self.belongs)
 
     @property
     def logs(self) -> Tensor:
         """Logarithms of the shares, (H, F)."""
         return torch.cat(self.seen).clamp(min=0).add(FLOOR).log()
+
+
+def belonging(spans: Sequence[tuple[int, int]], tokens: int) -> Tensor:
+    """(tokens, F): 1 where a token is part of a fact, else 0."""
+    starts, stops = (torch.tensor(ends) for ends in zip(*spans, strict=True))
+    places = torch.arange(tokens)[:, None]
+    return ((places >= starts) & (places < stops)).float()
+
+
+def causal(asking: int, tokens: int) -> Tensor:
+    """(asking, tokens): minus infinity where a token comes after the one that asks, else 0."""
+    return torch.full((asking, tokens), -math.inf).triu(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,18 @@ class Stage:
     """Added to every canvas input: (R, L, width)."""
 
 
+class Watcher(Protocol):
+    """Somebody who looks on while the reader reads."""
+
+    def enter(self, x: Tensor) -> None:
+        """x (B, T, width): what goes into the next layer."""
+        ...
+
+    def see(self, queries: Tensor, keys: Tensor) -> None:
+        """Of that layer: queries (B, heads, T, head), keys (B, kv_heads, S, head)."""
+        ...
+
+
 class Layer(nn.Module):
     """Attention and feed-forward; causal or not is a matter of the bias it is given."""
 
@@ -125,19 +137,29 @@ class Layer(nn.Module):
         self.down = nn.Linear(sizes.hidden, sizes.width, bias=False)
 
     def forward(
-        self, x: Tensor, rotation: KeyValue, past: KeyValue | None, bias: Tensor | None
+        self,
+        x: Tensor,
+        rotation: KeyValue,
+        past: KeyValue | None,
+        bias: Tensor | None,
+        watch: Watcher | None = None,
     ) -> tuple[Tensor, KeyValue]:
         """x: (B, T, width); bias: (B|1, kv_heads|1, T * group, S), see `by_group`."""
         s = self.sizes
         h = F.rms_norm(x, (s.width,), self.input_norm, s.epsilon)
-        attended, kept = self.attend(h, rotation, past, bias)
+        attended, kept = self.attend(h, rotation, past, bias, watch)
         x = x + self.o(attended)
         h = F.rms_norm(x, (s.width,), self.post_norm, s.epsilon)
         gate, up = self.gate_up(h).chunk(2, -1)  # (B, T, hidden) twice
         return x + self.down(F.silu(gate) * up), kept
 
     def attend(
-        self, h: Tensor, rotation: KeyValue, past: KeyValue | None, bias: Tensor | None
+        self,
+        h: Tensor,
+        rotation: KeyValue,
+        past: KeyValue | None,
+        bias: Tensor | None,
+        watch: Watcher | None = None,
     ) -> tuple[Tensor, KeyValue]:
         """Let every position look at the past and at the others, as far as the bias allows."""
         s = self.sizes
@@ -149,21 +171,14 @@ class Layer(nn.Module):
             k = torch.cat([past[0].expand(B, -1, -1, -1), k], 2)  # (B, kv_heads, S, head)
             v = torch.cat([past[1].expand(B, -1, -1, -1), v], 2)
 
+        if watch is not None:
+            watch.see(q, k)
+
         # Heads that share their keys become more query rows, instead of copies of the keys.
         q = q.reshape(B, s.kv_heads, -1, s.head)  # (B, kv_heads, group * T, head)
         a = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         a = a.view(B, s.heads, T, s.head).transpose(1, 2)  # (B, T, heads, head)
         return a.reshape(B, T, s.heads * s.head), (k, v)
-
-
-class Watcher(Protocol):
-    """Somebody who looks on while the reader reads."""
-
-    def see(
-        self, depth: int, layer: nn.Module, x: Tensor, rotation: KeyValue, keys: Tensor
-    ) -> None:
-        """layer: a Layer. x (B, T, width): what goes into it. keys (B, kv_heads, S, head)."""
-        ...
 
 
 class Reader(nn.Module):
@@ -181,7 +196,7 @@ class Reader(nn.Module):
     ) -> tuple[Tensor, Cache]:
         """ids (B, T) → normed states (B, T, width), and the cache of everything read so far.
 
-        watch: is shown what each layer is given, and the keys that it looks at.
+        watch: is shown what each layer is given, and its queries and keys.
         """
         T, P = ids.shape[1], past.tokens if past else 0
         rotation = angles(torch.arange(P, P + T, device=ids.device)[None], self.sizes)
@@ -189,11 +204,11 @@ class Reader(nn.Module):
         grouped = None if bias is None else by_group(bias.to(self.norm.dtype), self.sizes)
         x, kept = F.embedding(ids, self.embedding), []
         for depth, layer in enumerate(self.layers):
-            given = x
-            x, kv = layer(x, rotation, past.layers[depth] if past else None, grouped)
-            kept.append(kv)
             if watch is not None:
-                watch.see(depth, layer, given, rotation, kv[0])
+                watch.enter(x)
+
+            x, kv = layer(x, rotation, past.layers[depth] if past else None, grouped, watch)
+            kept.append(kv)
 
         x = F.rms_norm(x, (self.sizes.width,), self.norm, self.sizes.epsilon)
         return x, Cache(tuple(kept))
