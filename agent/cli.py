@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_race(commands)
     _add_fill(commands)
     _add_tune(commands)
+    _add_rehearse(commands)
     _add_report(commands)
     _add_models(commands)
     _add_settings(commands)
@@ -207,6 +208,22 @@ def _add_tune(commands: _Commands) -> None:
     )
     _with_settings(parser)
     parser.set_defaults(run=_tune)
+
+
+def _add_rehearse(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "rehearse", help="have a scripted talk, and check what came of it (docs/rehearsals.md)"
+    )
+    parser.add_argument("scripts", nargs="+", type=Path, metavar="TALK.yaml")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="keep sound, events, turns and a picture"
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="on a clock that jumps, whatever the script says"
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON for every turn")
+    _with_settings(parser)
+    parser.set_defaults(run=_rehearse)
 
 
 def _add_report(commands: _Commands) -> None:
@@ -354,6 +371,19 @@ def _tune(arguments: argparse.Namespace) -> int:
 
     return tune.run(
         arguments.config, arguments.overrides, packs=arguments.packs, is_quick=arguments.quick
+    )
+
+
+def _rehearse(arguments: argparse.Namespace) -> int:
+    from atonce.agent import rehearse
+
+    return rehearse.run(
+        arguments.scripts,
+        out=arguments.out,
+        config=arguments.config,
+        overrides=arguments.overrides,
+        is_fast=arguments.fast,
+        is_json=arguments.json,
     )
 
 

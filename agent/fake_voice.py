@@ -15,9 +15,10 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from atonce.speech.protocols import Audio, Samples, SpokenWord
 from atonce.speech.resample import resample
@@ -95,41 +96,74 @@ class FoundWord:
 
 @dataclass(slots=True)
 class _Known:
-    """A sound whose words are known."""
+    """A sound, and when it may be heard."""
 
     samples: Samples
     """At the coarse rate."""
     words: tuple[SpokenWord, ...]
     from_s: float
+    until_s: float
+    spectra: dict[int, npt.NDArray[np.complex128]] = field(default_factory=dict)
+    """By their length; conjugated."""
+
+    def spectrum(self, size: int) -> npt.NDArray[np.complex128]:
+        """Of the sound, conjugated."""
+        if size not in self.spectra:
+            self.spectra[size] = np.conj(np.fft.rfft(self.samples, size))
+
+        return self.spectra[size]
 
 
 class SoundBook:
-    """Sounds, and the words that they are."""
+    """Sounds, the words that they are, and when they may be heard."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], _Known] = {}
 
-    def add(self, audio: Audio, *, at_s: float = 0.0) -> None:
-        """A sound that is played from this moment on, words with it; again and again if it is."""
-        if not audio.words:
-            return
-
+    def add(self, audio: Audio, *, at_s: float = 0.0, until_s: float = np.inf) -> None:
+        """A sound of a voice that is played at some time between these, again if it is said again.
+        Without words: a voice that says nothing, such as a cough."""
         text = " ".join(word.text for word in audio.words)
         key = (text, len(audio.samples))
-        self._known[key] = _Known(_coarse(audio), audio.words, at_s)
+        known = self._known.get(key)
+        first_s = at_s if known is None else min(known.from_s, at_s)
+        self._known[key] = _Known(_coarse(audio), audio.words, first_s, until_s)
 
-    def find(self, audio: Audio, *, since_s: float = -np.inf) -> list[FoundWord]:
-        """The words that lie in a recording, in order; since_s: not those that are older."""
+    def find(
+        self, audio: Audio, *, from_s: float = -np.inf, until_s: float = np.inf
+    ) -> list[FoundWord]:
+        """The words that lie in a recording from this time to that, in order."""
         recording = _coarse(audio)
         found: list[FoundWord] = []
 
         for known in self._known.values():
-            end_s = known.from_s + len(known.samples) / _COARSE_HZ
+            is_near = known.from_s <= until_s and known.until_s >= from_s
 
-            while end_s >= since_s and (again := _found(known, recording)):
+            while known.words and is_near and (again := _found(known, recording)):
                 found += again
 
         return sorted(found, key=lambda word: word.start_s)
+
+    def is_voice(self, audio: Audio, *, at_s: float) -> bool:
+        """Whether a moment of sound is a moment of one of the voices, however loud."""
+        moment = _coarse(audio)
+        return _level(moment) > _STILL and any(
+            _is_moment_of(known, moment)
+            for known in self._known.values()
+            if known.from_s <= at_s <= known.until_s
+        )
+
+
+def _is_moment_of(known: _Known, moment: Samples) -> bool:
+    size = 1 << (len(known.samples) + len(moment)).bit_length()
+    # Where the moment begins in the sound: correlation the other way round.
+    alike = np.fft.irfft(np.conj(np.fft.rfft(moment, size) * known.spectrum(size)), size)
+    lag = int(np.argmax(alike))
+    lag = lag if lag < len(known.samples) else lag - size
+    piece = known.samples[max(0, lag) : lag + len(moment)]
+    part = moment[max(0, -lag) : max(0, -lag) + len(piece)]
+    sizes = float(np.linalg.norm(piece) * np.linalg.norm(moment))
+    return sizes > 0 and float(piece @ part) >= _ALIKE * sizes
 
 
 def text_of(words: Iterable[FoundWord]) -> str:

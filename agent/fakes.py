@@ -240,6 +240,31 @@ LOUD = 10 ** (-38 / 20)
 person's words, above what the echo canceller leaves."""
 
 
+class KnowingDetector:
+    """Knows every voice, and takes nothing else for one."""
+
+    def __init__(self, book: SoundBook, clock: Callable[[], float]) -> None:
+        """book: all that was ever said. clock: the one that the book's sounds are dated on."""
+        self._book, self._clock = book, clock
+
+    @property
+    def rate_hz(self) -> int:
+        """Rate of the sound it judges."""
+        return 16_000
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples of a frame: 32 ms."""
+        return 512
+
+    def probability(self, frame: Samples) -> float:
+        """1 or 0."""
+        return float(self._book.is_voice(Audio(frame, self.rate_hz), at_s=self._clock()))
+
+    def reset(self) -> None:
+        """There is nothing to forget."""
+
+
 class ScriptedTranscriber:
     """Finds the words that really lie in the sound."""
 
@@ -265,12 +290,14 @@ class ScriptedTranscriber:
             raise TranscriptUnwantedError
 
         self._effort.take(self._costs.final_s if is_final else self._costs.partial_s)
-        since_s = self._clock() - audio.seconds - _LOOK_BACK_S
-        return Transcript(text_of(self._book.find(audio, since_s=since_s)), is_final=is_final)
+        now_s = self._clock()
+        from_s = now_s - audio.seconds - _LOOK_BACK_S
+        words = self._book.find(audio, from_s=from_s, until_s=now_s)
+        return Transcript(text_of(words), is_final=is_final)
 
 
-_LOOK_BACK_S = 5.0
-"""An echo comes late, and a transcriber may have waited: what is older is not in the sound."""
+_LOOK_BACK_S = 3.0
+"""A transcriber may have waited for its turn: what is older is not in the sound."""
 
 
 class ScriptedWriter(FakeWriter):
@@ -336,8 +363,8 @@ class ScriptedSynthesizer:
         if not sound.words:
             return
 
-        # A reply may wait for long before it is heard.
-        self._book.add(sound, at_s=self._clock() + _WAITS_S)
+        now_s = self._clock()
+        self._book.add(sound, at_s=now_s, until_s=now_s + _WAITS_S)
 
         for first in range(0, len(sound.samples), _PIECE):
             self._effort.take(self._costs.piece_s)
@@ -350,10 +377,12 @@ class ScriptedSynthesizer:
 _PIECE = 5_120
 """Samples: 0.32 s."""
 _WAITS_S = 60.0
+"""A reply may be held and paused for long before its last echo is heard."""
 
 _: type[Runner] = InlineWorker
 __: type[Runner] = PacedWorker
 _detector: type[VoiceDetector] = ScriptedDetector
+_knowing: type[VoiceDetector] = KnowingDetector
 _ears: type[Transcriber] = ScriptedTranscriber
 _writer: type[Writer] = ScriptedWriter
 _mouth: type[Synthesizer] = ScriptedSynthesizer

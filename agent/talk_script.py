@@ -174,10 +174,12 @@ class ExpectedTurn(Section):
     """First audio, from the last sample of the person's words, in the recording."""
     cut: YesNo = None
     """Whether it was cut before its end."""
-    history: Name = None
-    """The words that are remembered of the reply: its sound, up to one word more or less."""
+    remembered: YesNo = None
+    """true: what is remembered of the reply is what sounded, up to one word."""
     prompt: Texts = ()
-    """Words in the history of the prompt of this turn."""
+    """Words in the history that this turn's prompt holds."""
+    prompt_lacks: Texts = ()
+    """Words that must not be in it."""
 
 
 class ExpectedLine(Section):
