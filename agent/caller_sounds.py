@@ -19,6 +19,8 @@ AUDIBLE = 1e-4
 """Sample (-80 dBFS) from which something is heard."""
 Sound = Literal["cough", "click", "clap", "white", "hum", "babble"]
 _SEED = 6
+_BLOCK_S = 0.01
+_SOUNDING_DB = 32.0
 _COUGH_S, _CLICK_S, _CLAP_S = 0.3, 0.012, 0.06
 _HUM_HZ = (120.0, 240.0, 360.0, 600.0)
 """A fan or a fridge: the mains and what is above it."""
@@ -86,15 +88,19 @@ def at_level(samples: Samples, level_db: float, rate_hz: int) -> Samples:
 
 
 def span_of(audio: Audio) -> Span:
-    """From where to where it sounds: from 40 dB below its peak on; all of it where it is still."""
-    loud = np.abs(audio.samples)
-    peak = float(loud.max(initial=0.0))
+    """From where to where it sounds: blocks of 10 ms no more than 32 dB below the loudest one; all
+    of it where it is still. What is softer is the room of a recording, or a breath."""
+    width = max(1, round(_BLOCK_S * audio.rate_hz))
+    count = len(audio.samples) // width
+    blocks = audio.samples[: count * width].reshape(count, width).astype(np.float64)
+    levels = np.sqrt(np.square(blocks).mean(axis=1))
+    loudest = float(levels.max(initial=0.0))
 
-    if peak < AUDIBLE:
+    if loudest < AUDIBLE:
         return Span(0.0, audio.seconds)
 
-    heard = np.flatnonzero(loud > peak / 100)
-    return Span(int(heard[0]) / audio.rate_hz, (int(heard[-1]) + 1) / audio.rate_hz)
+    heard = np.flatnonzero(levels > loudest * 10 ** (-_SOUNDING_DB / 20))
+    return Span(int(heard[0]) * _BLOCK_S, (int(heard[-1]) + 1) * _BLOCK_S)
 
 
 def _decaying(dice: np.random.Generator, seconds: float, rate_hz: int) -> Samples:

@@ -97,6 +97,7 @@ def _about_turn(wanted: ExpectedTurn, turn: TurnRecord, recording: Recording) ->
         yield f"the reply was to come from {wanted.source}, not from {source}"
 
     yield from _about_time(wanted, turn)
+    yield from _about_steps(wanted, turn)
     yield from _about_end(wanted, turn, recording)
 
 
@@ -116,6 +117,17 @@ def _about_time(wanted: ExpectedTurn, turn: TurnRecord) -> Iterator[str]:
         yield f"its first sound was to come within {wanted.within_ms} ms, and never came"
     elif took_ms > wanted.within_ms:
         yield f"its first sound came after {took_ms} ms, not within {wanted.within_ms} ms"
+
+
+def _about_steps(wanted: ExpectedTurn, turn: TurnRecord) -> Iterator[str]:
+    steps = turn.planned_steps
+    most = wanted.most_steps if wanted.most_steps is not None else steps
+
+    if not (wanted.fewest_steps or 0) <= steps <= most:
+        yield (
+            f"it was to be planned with {wanted.fewest_steps or 1} to {most} steps, not with"
+            f" {steps}"
+        )
 
 
 def _about_end(wanted: ExpectedTurn, turn: TurnRecord, recording: Recording) -> Iterator[str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -127,20 +127,31 @@ class SoundBook:
         key = (text, len(audio.samples))
         known = self._known.get(key)
         first_s = at_s if known is None else min(known.from_s, at_s)
-        self._known[key] = _Known(_coarse(audio), audio.words, first_s, until_s)
+        last_s = until_s if known is None else max(known.until_s, until_s)
+        self._known[key] = _Known(_coarse(audio), audio.words, first_s, last_s)
 
     def find(
-        self, audio: Audio, *, from_s: float = -np.inf, until_s: float = np.inf
+        self,
+        audio: Audio,
+        *,
+        from_s: float = -np.inf,
+        until_s: float = np.inf,
+        starts_s: float | None = None,
     ) -> list[FoundWord]:
-        """The words that lie in a recording from this time to that, in order."""
+        """The words that lie in a recording from this time to that, in order. starts_s: when its
+        first sample was heard, where that is known: no sound is looked for where it cannot be."""
         recording = _coarse(audio)
         found: list[FoundWord] = []
 
         for known in self._known.values():
+            first, last = _window(known, len(recording), starts_s)
+            part = recording[first:last]  # a view: what is found is taken out of the whole
             is_near = known.from_s <= until_s and known.until_s >= from_s
 
-            while known.words and is_near and (again := _found(known, recording)):
-                found += again
+            while known.words and is_near and (again := _found(known, part)):
+                found += [
+                    replace(word, start_s=word.start_s + first / _COARSE_HZ) for word in again
+                ]
 
         return sorted(found, key=lambda word: word.start_s)
 
@@ -152,6 +163,15 @@ class SoundBook:
             for known in self._known.values()
             if known.from_s <= at_s <= known.until_s
         )
+
+
+def _window(known: _Known, length: int, starts_s: float | None) -> tuple[int, int]:
+    """From which coarse sample to which a sound may lie."""
+    if starts_s is None:
+        return 0, length
+
+    edges = np.clip((known.from_s - starts_s, known.until_s - starts_s), 0, length / _COARSE_HZ)
+    return int(edges[0] * _COARSE_HZ), int(np.ceil(edges[1] * _COARSE_HZ))
 
 
 def _is_moment_of(known: _Known, moment: Samples) -> bool:

@@ -376,7 +376,7 @@ class ScriptedSynthesizer:
 
 _PIECE = 5_120
 """Samples: 0.32 s."""
-_WAITS_S = 60.0
+_WAITS_S = 30.0
 """A reply may be held and paused for long before its last echo is heard."""
 
 _: type[Runner] = InlineWorker

@@ -14,16 +14,16 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from atonce.agent import virtual_time
 from atonce.agent.caller import Caller, Line
-from atonce.agent.caller_sounds import at_level, noise
+from atonce.agent.caller_sounds import AUDIBLE, at_level, noise, span_of
 from atonce.agent.expectations import unmet
-from atonce.agent.fake_voice import spoken
+from atonce.agent.fake_voice import FoundWord, SoundBook, spoken
 from atonce.agent.rehearsal_engines import Cast, TalkClock, real, scripted
 from atonce.agent.session import Session
 from atonce.agent.talk_record import Recording, TurnRecord, turns_of
@@ -32,9 +32,12 @@ from atonce.config import models, registry
 from atonce.config.load import Loaded, defaults, load
 from atonce.config.schema import Settings
 from atonce.speech import audio_file
-from atonce.speech.protocols import Audio, Synthesizer
+from atonce.speech.protocols import Audio, Samples, Synthesizer
 from atonce.speech.resample import resample
 from atonce.speech.word_times import by_share
+
+_SILENCE_S = 1.2
+"""An interrupted voice is silent for less before it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def _recorded(caller: Caller, cast: Cast) -> Recording:
     heard = np.concatenate([empty, *caller.tracks.heard])
     # The loudspeaker was filled one frame further than the microphone was heard.
     played = np.concatenate([empty, *caller.tracks.played])[: len(heard)]
-    words = None if cast.mouth is None else tuple(cast.mouth.find(Audio(played.copy(), rate_hz)))
+    words = None if cast.mouth is None else _words(cast.mouth, played, rate_hz, caller.began_s)
     return Recording(
         rate_hz=rate_hz,
         heard=heard,
@@ -118,6 +121,35 @@ def _recorded(caller: Caller, cast: Cast) -> Recording:
         lost_frames=caller.lost_frames,
         most_waiting=caller.most_waiting,
     )
+
+
+def _words(
+    mouth: SoundBook, played: Samples, rate_hz: int, began_s: float
+) -> tuple[FoundWord, ...]:
+    """What the agent was heard to say, stretch by stretch: long recordings are slow to search."""
+    found: list[FoundWord] = []
+
+    for first, last in _stretches(played, rate_hz):
+        start_s = first / rate_hz
+        part = Audio(played[first:last], rate_hz)
+        words = mouth.find(part, starts_s=began_s + start_s)
+        found += [replace(word, start_s=word.start_s + start_s) for word in words]
+
+    return tuple(found)
+
+
+def _stretches(played: Samples, rate_hz: int) -> Iterator[tuple[int, int]]:
+    """First sample and one past the last of what lies between two silences; none of them is so
+    short that a word may be torn by it."""
+    audible = np.flatnonzero(np.abs(played) > AUDIBLE)
+
+    if not len(audible):
+        return
+
+    gaps = np.flatnonzero(np.diff(audible) > _SILENCE_S * rate_hz)
+    firsts = [int(audible[0]), *(int(audible[gap + 1]) for gap in gaps)]
+    lasts = [*(int(audible[gap]) + 1 for gap in gaps), int(audible[-1]) + 1]
+    yield from zip(firsts, lasts, strict=True)
 
 
 # ---- the person's sound ----
@@ -136,7 +168,10 @@ def _sound_of(line: CallerLine, talk: Talk, voice: _Voice) -> Audio:
         audio = resample(voice.speak(line.say), rate_hz)
     elif line.file is not None:
         read = resample(audio_file.read(talk.path.parent / line.file), rate_hz)
-        audio = Audio(read.samples, rate_hz, by_share(line.text, read.seconds))
+        sounds = span_of(read)  # words have their share of what sounds
+        words = by_share(line.text, sounds.end_s - sounds.begin_s)
+        told = tuple(word.moved(sounds.begin_s) for word in words)
+        audio = Audio(read.samples, rate_hz, told)
     else:
         assert line.sound is not None  # the script was checked
         audio = Audio(noise(line.sound, line.seconds, rate_hz), rate_hz)

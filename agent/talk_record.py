@@ -18,6 +18,7 @@ from atonce.agent.events import (
     ChunkSpoken,
     DraftMade,
     FirstAudio,
+    PlanMade,
     PromptRead,
     ReplyChecked,
     ReplyEnded,
@@ -55,6 +56,8 @@ class TurnRecord:
     """The last words that were heard before."""
     reply: Reply | None = None
     """What was written."""
+    planned_steps: int = 0
+    """K, as it was planned; 0: no plan was told."""
     is_withdrawn: bool = False
     """Given up before any of it was heard."""
     ended: ReplyEnded | None = None
@@ -160,6 +163,8 @@ class _Reading:
                 self._turns[event.reply] = self._running
             case PromptRead() | DraftMade() | ReplyChecked() | ChunkSpoken() if running:
                 running.marks_s.setdefault(_MARKS[type(event)], at_s)
+            case PlanMade() if turn := self._turns.get(event.reply):
+                turn.planned_steps = event.plan.steps
             case ReplySettled() if turn := self._turns.get(event.number):
                 turn.reply = event.reply
             case FirstAudio() | ReplyWithdrawn() | ReplyEnded():

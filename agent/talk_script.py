@@ -53,6 +53,9 @@ Within = Annotated[
         json_schema_extra={"wanted": "a whole number of milliseconds from 1 to 60000"},
     ),
 ]
+Steps = Annotated[
+    int | None, Field(ge=1, le=64, json_schema_extra={"wanted": "a whole number from 1 to 64"})
+]
 YesNo = Annotated[bool | None, Field(json_schema_extra={"wanted": "true or false"})]
 Name = Annotated[str | None, Field(json_schema_extra={"wanted": "text"})]
 
@@ -176,6 +179,10 @@ class ExpectedTurn(Section):
     """Whether it was cut before its end."""
     remembered: YesNo = None
     """true: what is remembered of the reply is what sounded, up to one word."""
+    most_steps: Steps = None
+    """K, at most: the watchdog has turned it down."""
+    fewest_steps: Steps = None
+    """K, at least: it has turned it up again."""
     prompt: Texts = ()
     """Words in the history that this turn's prompt holds."""
     prompt_lacks: Texts = ()
