@@ -21,7 +21,7 @@ from atonce.agent.caller_sounds import AUDIBLE, Span, SpokenLine, at_level, nois
 from atonce.agent.events import SessionEvent, StateChanged, TalkEnded
 from atonce.agent.fake_voice import SoundBook
 from atonce.agent.playback import Playback
-from atonce.agent.talk_script import CallerLine, Head, Room
+from atonce.agent.talk_format import CallerLine, Head, Room
 from atonce.agent.transport import FRAME_S, Frame, Transport
 from atonce.speech.protocols import Audio, Samples
 

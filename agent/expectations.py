@@ -21,8 +21,9 @@ from atonce.agent.events import (
     StateChanged,
     TalkEnded,
 )
+from atonce.agent.talk_format import Expected, ExpectedLine, ExpectedTurn
 from atonce.agent.talk_record import Recording, TurnRecord, between, holds, plain
-from atonce.agent.talk_script import Expected, ExpectedLine, ExpectedTurn, Talk
+from atonce.agent.talk_script import Talk
 from atonce.agent.voice_track import BLOCK_S, STILL_DB, VoiceTrack
 from atonce.speech.chunker import chunks
 from atonce.speech.spoken import speak

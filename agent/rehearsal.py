@@ -26,8 +26,9 @@ from atonce.agent.expectations import unmet
 from atonce.agent.fake_voice import FoundWord, SoundBook, spoken
 from atonce.agent.rehearsal_engines import Cast, TalkClock, real, scripted
 from atonce.agent.session import Session
+from atonce.agent.talk_format import CallerLine
 from atonce.agent.talk_record import Recording, TurnRecord, turns_of
-from atonce.agent.talk_script import CallerLine, Talk
+from atonce.agent.talk_script import Talk
 from atonce.config import models, registry
 from atonce.config.load import Loaded, defaults, load
 from atonce.config.schema import Settings

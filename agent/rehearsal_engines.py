@@ -23,7 +23,8 @@ from atonce.agent.fakes import (
     ScriptedTranscriber,
     ScriptedWriter,
 )
-from atonce.agent.talk_script import Fakes, Slow, SlowEngine, Talk
+from atonce.agent.talk_format import Fakes, Slow, SlowEngine
+from atonce.agent.talk_script import Talk
 from atonce.agent.worker import Arbiter, Runner, Stage
 from atonce.config import registry
 from atonce.config.processor import Shares

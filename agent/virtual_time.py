@@ -43,6 +43,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         running.add_done_callback(self._ended)
         return running
 
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        """As the standard loop does it, in a thread of its own; time stands still meanwhile."""
+        self._jumping.threads += 1
+
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self._jumping.threads -= 1
+
     def _ended(self, _: object) -> None:
         self._jumping.threads -= 1
 

@@ -1,7 +1,8 @@
 """The agent's own voice, taken out of what its microphone hears: WebRTC's echo canceller (AEC3).
 
-It learns the room while something is played, finds the delay by itself up to a few hundred
-milliseconds, and lets a person through who speaks meanwhile. docs/ears.md has what was measured.
+It learns the room while something is played, finds a delay of up to 200 ms by itself, and lets a
+person through who speaks meanwhile. Where the echo is later it is given what was played later
+(echo_delay.py). docs/ears.md has what was measured.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ import numpy as np
 
 from atonce.config.errors import EngineError
 from atonce.config.schema import EchoSettings
+from atonce.speech.echo_delay import DelayFinder
 from atonce.speech.protocols import EchoCanceller, Samples
 
 _RATE_HZ = 16_000
 _FRAME = 160
 """Samples (10 ms) that the canceller takes at once."""
+_BY_ITSELF_S = 0.2
+"""A delay that the canceller finds by itself."""
+_EARLY_S = 0.06
+"""What was played comes to it so much before its echo: the canceller looks backwards only."""
+_LONGEST_S = 2.1
 
 
 class WebRtcCanceller:
@@ -26,6 +33,9 @@ class WebRtcCanceller:
         from pywebrtc_audio import EchoCanceller as Processor
 
         self._processor = Processor(sample_rate=_RATE_HZ)
+        self._delay = DelayFinder()
+        self._later = 0  # samples by which what was played is held back
+        self._played = np.zeros(round(_LONGEST_S * _RATE_HZ), dtype=np.float32)
 
     @classmethod
     def from_settings(cls, settings: EchoSettings) -> Self:  # noqa: ARG003
@@ -53,7 +63,8 @@ class WebRtcCanceller:
             return heard
 
         try:
-            freed = self._processor.process(_numbers(heard), _numbers(played))
+            there = _numbers(heard)
+            freed = self._processor.process(there, self._held_back(there, _numbers(played)))
         except (RuntimeError, ValueError, TypeError) as error:
             raise EngineError(f"the echo canceller failed: {error}") from error
 
@@ -62,6 +73,23 @@ class WebRtcCanceller:
     def reset(self) -> None:
         """Forget the room."""
         self._processor.reset()
+        self._delay, self._later = DelayFinder(), 0
+        self._played[:] = 0.0
+
+    def _held_back(self, heard: Samples, played: Samples) -> Samples:
+        """What was played, as late as the canceller can use it."""
+        self._delay.hear(heard, played)
+        late_s = self._delay.delay_s
+
+        if late_s is not None and not 0 < late_s - self._later / _RATE_HZ <= _BY_ITSELF_S:
+            wanted_s = late_s - _EARLY_S if late_s > _BY_ITSELF_S else 0.0
+            self._later = round(wanted_s * _RATE_HZ)
+            self._processor.reset()  # what it has learnt of the delay holds no more
+
+        kept = len(self._played)
+        both = np.concatenate([self._played, played])
+        self._played = both[-kept:]
+        return both[kept - self._later :][: len(played)]
 
 
 class NoCanceller:
