@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,19 @@ from atonce.agent import rehearsal_report, talk_script
 from atonce.agent.cli import main
 from atonce.agent.expectations import unmet
 from atonce.agent.rehearsal import Rehearsal, rehearse
+from atonce.agent.talk_format import (
+    CallerLine,
+    Expected,
+    ExpectedLine,
+    ExpectedTurn,
+    Fakes,
+    Head,
+    Room,
+    Slow,
+)
 
 TALKS = Path(__file__).parents[1] / "examples" / "talks"
+DOCUMENT = TALKS.parents[1] / "docs" / "rehearsals.md"
 QUESTION = """
 caller:
   - say: How much is a ticket for an adult?
@@ -48,6 +60,26 @@ def test_everything_comes_as_the_example_expects(script: Path) -> None:
 def test_the_examples_with_true_engines_are_scripts_without_slips(script: Path) -> None:
     talk = talk_script.read(script)
     assert (talk.head.engines, talk.head.clock) == ("real", "real")
+
+
+def test_the_documents_script_and_code_do_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)[0])
+    exec(re.findall(r"```python\n(.*?)```", document, re.DOTALL)[0], {})
+    question, unmet = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Is there a guided tour\? \d+", question)
+    assert unmet == "()"
+
+
+def test_the_document_names_every_example_and_every_key() -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    examples = [path.relative_to(TALKS).with_suffix("") for path in TALKS.rglob("*.yaml")]
+    models = (Head, Room, Fakes, Slow, CallerLine, Expected, ExpectedTurn, ExpectedLine)
+    keys = [key for model in models for key in model.model_fields]
+    assert [name for name in (*map(str, examples), *keys) if f"`{name}" not in document] == []
 
 
 def test_the_same_script_makes_the_same_recording() -> None:
