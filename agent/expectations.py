@@ -26,7 +26,7 @@ from atonce.agent.talk_record import Recording, TurnRecord, between, holds, plai
 from atonce.agent.talk_script import Talk
 from atonce.agent.voice_track import BLOCK_S, STILL_DB, VoiceTrack
 from atonce.speech.chunker import chunks
-from atonce.speech.spoken import speak
+from atonce.speech.spoken import speak, speakable
 
 DUCKED_DB = 20.0
 """So far down, a voice is in nobody's way."""
@@ -165,7 +165,7 @@ def _about_memory(turn: TurnRecord, recording: Recording) -> Iterator[str]:
 
     begin_s = turn.marks_s.get("first_audio", 0.0)
     sounded = between(recording.words, begin_s - BLOCK_S, turn.marks_s["ended"] + BLOCK_S)
-    heard = plain(turn.ended.heard).split()
+    heard = plain(speakable(turn.ended.heard)).split()  # as it is said
     really = plain(" ".join(word.text for word in sounded)).split()
     shorter = min(len(heard), len(really))
 

@@ -40,6 +40,7 @@ from atonce.agent.worker import Stage, Staged
 from atonce.llm.editing import kept_until
 from atonce.llm.protocols import Cell, Exchange, Prompt
 from atonce.speech.protocols import Audio
+from atonce.speech.word_times import has_words
 
 _REMEMBERED = 4
 """Replies whose canvas is kept: only the last one that was cut can go on."""
@@ -124,6 +125,10 @@ class Replier:
     async def reply(self, speech: Speech, *, spoken_end_s: float, continues: bool) -> None:
         """Write a reply and speak it."""
         unfinished = self._conversation.continuation() if continues else None
+
+        if unfinished is not None and not has_words(unfinished.text[unfinished.heard_characters :]):
+            self._tell(ReplyFailed(self._clock(), speech.number, is_over=True))
+            return
 
         if speech.is_early and not self._planner.drafts_early:
             await speech.is_due.wait()

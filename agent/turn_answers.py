@@ -83,6 +83,13 @@ def failed(now: Situation, at_s: float, speech: Speech) -> list[Action]:
     return now.report("nothing is said, because the reply failed") + consider(now, at_s)
 
 
+def over(now: Situation, at_s: float, speech: Speech) -> list[Action]:
+    """What was to go on had been heard to its last word: there is nothing to add."""
+    _spend(speech.utterances)
+    now.cut_speech, now.continued = None, 0
+    return now.report("nothing is left to be said") + consider(now, at_s)
+
+
 def go_on(
     now: Situation, at_s: float, cut: Speech, asked: str, answered: Sequence[Utterance]
 ) -> list[Action]:

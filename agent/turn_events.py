@@ -83,6 +83,8 @@ class ReplyFailed:
     """Seconds on the session's clock."""
     reply: int
     """Its number."""
+    is_over: bool = False
+    """Nothing failed: it was to go on, and all of it had been heard before."""
 
 
 @dataclass(frozen=True, slots=True)

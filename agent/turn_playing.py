@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atonce.agent import turn_interruptions as interruptions
 from atonce.agent.events import PlaybackBegan, PlaybackEnded
-from atonce.agent.turn_answers import consider, end, failed
+from atonce.agent.turn_answers import consider, end, failed, over
 from atonce.agent.turn_events import Action, ReplyFailed, ReplyReady
 from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_voice import Speech
@@ -31,7 +31,7 @@ def fail(now: Situation, event: ReplyFailed) -> list[Action]:
         return []
 
     now.voice.speech = None
-    return failed(now, event.at_s, speech)
+    return (over if event.is_over else failed)(now, event.at_s, speech)
 
 
 def begin(now: Situation, event: PlaybackBegan) -> list[Action]:

@@ -29,7 +29,7 @@ import yaml
 from atonce.agent import rehearsal_report, talk_script
 from atonce.agent.events import LoopMeasured
 from atonce.agent.rehearsal import Rehearsal, rehearse, settings_of
-from atonce.agent.talk_record import TurnRecord
+from atonce.agent.talk_record import TurnRecord, plain
 from atonce.config import processor
 from atonce.config.errors import AtonceError
 
@@ -241,9 +241,25 @@ def _lag_ms(*talks: Rehearsal) -> float | None:
 
 
 def _interruptions(done: Rehearsal) -> dict[str, object]:
+    """Whom it happened to: a reply that was cut, and words that were answered as a question."""
     said = [line for line in done.recording.lines if line.number % 2 == 0]
-    cut = [turn.question for turn in done.turns if turn.ended is not None and turn.ended.is_cut]
-    return {"said": len(said), "replies_cut": len(cut), "turns": len(done.turns)}
+    cut_s = [
+        turn.marks_s["ended"]
+        for turn in done.turns
+        if turn.ended is not None and turn.ended.is_cut and "ended" in turn.marks_s
+    ]
+    cutting = [
+        done.talk.caller[line.number - 1].say
+        for line in said
+        if any(line.begin_s <= at_s <= line.end_s + 0.5 for at_s in cut_s)
+    ]
+    answered = [turn.question for turn in done.turns if not _is_same(turn.question, LONG)]
+    return {"said": len(said), "cut_by": cutting, "answered": answered}
+
+
+def _is_same(one: str, other: str) -> bool:
+    """A transcriber writes one word of a long question otherwise now and then."""
+    return len(set(plain(one).split()) & set(plain(other).split())) > 4
 
 
 # ---- the picture ----

@@ -739,6 +739,16 @@ def test_a_reply_goes_on_by_itself_only_once() -> None:
     assert stage.turn.state == "listening"
 
 
+def test_a_reply_that_was_cut_behind_its_last_word_has_nothing_to_add() -> None:
+    stage = Stage().answered()
+    stage.says(3.0, 3.9, "Mhm, okay, okay.")
+
+    assert acts(stage.tell(ReplyFailed(4.5, 2, is_over=True))) == []
+    assert (stage.turn.state, stage.said, stage.faults) == ("listening", [], [])
+    assert stage.says(6.0, 7.0, "Where is it?") != []
+    assert stage.done[-1] == Write(3, "Where is it?", is_early=True, continues=False)
+
+
 def test_go_on_continues_what_was_cut_as_often_as_it_is_said() -> None:
     stage = Stage().answered()
 
