@@ -80,10 +80,7 @@ def jitter(seed: int, spread: float) -> Callable[[], float]:
 
 def reversals(turns: Sequence[Turn]) -> int:
     """How often the planned K changed its direction."""
-    moves = [
-        b.decision.plan.steps - a.decision.plan.steps
-        for a, b in itertools.pairwise(turns)
-    ]
+    moves = [b.decision.plan.steps - a.decision.plan.steps for a, b in itertools.pairwise(turns)]
     signs = [move > 0 for move in moves if move]
     return sum(a != b for a, b in itertools.pairwise(signs))
 
