@@ -39,6 +39,9 @@ PACKAGES = {
     "pywebrtc-audio": "pywebrtc_audio",
     "aiortc": "aiortc",
     "aiomqtt": "aiomqtt",
+    "starlette": "starlette",
+    "uvicorn": "uvicorn",
+    "pulsectl": "pulsectl",
     "pyyaml": "yaml",
     "pydantic": "pydantic",
     "rich": "rich",
@@ -56,7 +59,9 @@ SLOW_VOICE = 0.5
 """Seconds of computing for a second of sound: with more, it stutters beside the other stages."""
 SOUND = "sounddevice"
 """Installed or not; whether it works is a finding of its own."""
-FOR_TALK_ONLY = frozenset({SOUND, "pywebrtc-audio", "aiortc", "aiomqtt"})
+FOR_TALK_ONLY = frozenset(
+    {SOUND, "pywebrtc-audio", "aiortc", "aiomqtt", "starlette", "uvicorn", "pulsectl"}
+)
 """Packages that a question in a file does not need."""
 FEWEST_CORES = 2
 """What the time plan of one turn was made for."""
