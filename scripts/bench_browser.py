@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import uvicorn
-from chromium import Chromium, Tab
+from chromium import MICROPHONE, Chromium, Tab
 
 from atonce.agent import engines as engines_of
 from atonce.agent.engines import Engines
@@ -62,13 +62,6 @@ QUESTIONS = (
 
 # Plays a question into the talk and finds the first sample of the reply, on one audio clock.
 EARS = """(() => {
-  const context = new AudioContext({ sampleRate: 48000 });
-  const there = context.createMediaStreamDestination();
-  const still = context.createConstantSource(); // without a source no packets are sent
-  still.offset.value = 0;
-  still.connect(there);
-  still.start();
-  navigator.mediaDevices.getUserMedia = async () => there.stream.clone();
   window.listen = () => {
     const source = context.createMediaStreamSource(document.querySelector("#voice").srcObject);
     const ear = context.createScriptProcessor(256, 1, 1);
@@ -82,17 +75,13 @@ EARS = """(() => {
     window.kept = [source, ear]; // or they are collected as garbage
   };
   window.ask = async (wav, end) => {
-    const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
-    const source = context.createBufferSource();
-    source.buffer = await context.decodeAudioData(bytes.buffer);
-    source.connect(there);
+    const source = await window.loaded(wav);
     const start = context.currentTime + 0.1;
     window.heard = 0;
     window.after = start + end;
     source.start(start);
   };
   window.waited = () => 1000 * (window.heard - window.after);
-  return context.resume();
 })()""".replace("AUDIBLE", str(AUDIBLE))
 
 
@@ -187,6 +176,7 @@ def browse(address: str, sounds: list[Audio], found: Found) -> None:
         tab.wait("!document.querySelector('#talk').disabled")
         timing = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
         found.interactive_ms.append(float(tab.evaluate(timing)))
+        tab.evaluate(MICROPHONE)
         tab.evaluate(EARS)
         tab.click("#talk")
         tab.wait("!!document.querySelector('#voice').srcObject")

@@ -36,6 +36,27 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+# In a page: a microphone of our own, so that somebody can speak at a moment that is not known
+# before. `loaded` gives sound (a WAV file in base64) that is heard once it is started.
+MICROPHONE = """(() => {
+  const context = new AudioContext({ sampleRate: 48000 });
+  const there = context.createMediaStreamDestination();
+  const still = context.createConstantSource(); // without a source no packets are sent
+  still.offset.value = 0;
+  still.connect(there);
+  still.start();
+  navigator.mediaDevices.getUserMedia = async () => there.stream.clone();
+  window.context = context;
+  window.loaded = async (wav) => {
+    const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
+    const source = context.createBufferSource();
+    source.buffer = await context.decodeAudioData(bytes.buffer);
+    source.connect(there);
+    return source;
+  };
+  return context.resume();
+})();"""
+
 
 class ChromiumError(Exception):
     """The browser did not do what was asked."""

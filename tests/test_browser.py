@@ -116,25 +116,13 @@ def opened(browser: Any, server: Server) -> Any:
     return tab
 
 
-# A microphone of our own, so that somebody can speak at a moment that is not known before; and a
-# note of every event.
-INSTEAD = """(() => {
-  const context = new AudioContext({ sampleRate: 48000 });
-  const there = context.createMediaStreamDestination();
-  const still = context.createConstantSource(); // without a source no packets are sent
-  still.offset.value = 0;
-  still.connect(there);
-  still.start();
-  navigator.mediaDevices.getUserMedia = async () => there.stream.clone();
-  window.speak = async (wav) => {
-    const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
-    const source = context.createBufferSource();
-    source.buffer = await context.decodeAudioData(bytes.buffer);
-    source.connect(there);
-    source.start();
-  };
-  context.resume();
-})()"""
+# A microphone of our own, and a note of every event.
+INSTEAD = (
+    chromium.MICROPHONE
+    + """
+window.speak = async (wav) => (await window.loaded(wav)).start();
+"""
+)
 NOTE = """(() => {
   window.noted = [];
   const Peer = window.RTCPeerConnection;
