@@ -14,12 +14,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from atonce.agent.fake_voice import SoundBook, spoken, text_of
-from atonce.agent.worker import Arbiter, Runner, Stage
+from atonce.agent.worker import Arbiter, Runner, Stage, one_by_one
 from atonce.llm.fakes import FakePrompt, FakeWriter, nearest_fact, words
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.speech.protocols import (
@@ -34,7 +34,6 @@ from atonce.speech.protocols import (
 )
 
 T = TypeVar("T")
-_END: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +143,9 @@ class InlineWorker:
 
         return deliver, seconds
 
-    async def iterate(
-        self, items: Iterator[T], *, stage: Stage | None = None
-    ) -> AsyncGenerator[T, None]:
+    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
-
-        def following() -> T | object:
-            return next(items, _END)
-
-        while (item := await self.run(following, stage=stage)) is not _END:
-            yield item  # type: ignore[misc]  # the end mark never gets here
+        return one_by_one(self, items, stage)
 
 
 class PacedWorker:
@@ -186,16 +178,9 @@ class PacedWorker:
         await asyncio.sleep(late_s)
         return result
 
-    async def iterate(
-        self, items: Iterator[T], *, stage: Stage | None = None
-    ) -> AsyncGenerator[T, None]:
+    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
-
-        def following() -> T | object:
-            return next(items, _END)
-
-        while (item := await self.run(following, stage=stage)) is not _END:
-            yield item  # type: ignore[misc]  # the end mark never gets here
+        return one_by_one(self, items, stage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,18 @@ class Runner(Protocol):
         ...
 
 
+async def one_by_one(
+    runner: Runner, items: Iterator[T], stage: Stage | None
+) -> AsyncGenerator[T, None]:
+    """The items of a blocking generator, each of them a call of its own."""
+
+    def following() -> T | object:
+        return next(items, _END)
+
+    while (item := await runner.run(following, stage=stage)) is not _END:
+        yield item  # type: ignore[misc]  # the end mark never gets here
+
+
 class Worker:
     """One thread that runs one blocking call after the other."""
 
@@ -151,13 +163,10 @@ class Worker:
 
         Between two items the processor goes to whoever needs it more.
         """
-
-        def following() -> T | object:
-            return next(items, _END)
-
         try:
-            while (item := await self.run(following, stage=stage)) is not _END:
-                yield item  # type: ignore[misc]  # the end mark never gets here
+            async with contextlib.aclosing(one_by_one(self, items, stage)) as following:
+                async for item in following:
+                    yield item
         finally:
             self._thread.submit(_close, items)
 
@@ -180,16 +189,9 @@ class Staged:
         """The result of a call; see Runner."""
         return await self._runner.run(call, stage=self._urgency() if stage is None else stage)
 
-    async def iterate(
-        self, items: Iterator[T], *, stage: Stage | None = None
-    ) -> AsyncGenerator[T, None]:
+    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; see Runner."""
-
-        def following() -> T | object:
-            return next(items, _END)
-
-        while (item := await self.run(following, stage=stage)) is not _END:
-            yield item  # type: ignore[misc]  # the end mark never gets here
+        return one_by_one(self, items, stage)
 
 
 class Here:
