@@ -19,11 +19,8 @@ import numpy as np
 
 from atonce.agent.playback import Playback
 from atonce.agent.worker import Runner, Stage
-from atonce.config.errors import EngineError
-from atonce.speech.chunker import chunks
 from atonce.speech.protocols import Audio, Synthesizer
-from atonce.speech.speaking import spoken
-from atonce.speech.spoken import speak
+from atonce.speech.speaking import chunked, soundless, spoken
 from atonce.speech.word_times import by_share
 
 KEPT_SENTENCES = 24
@@ -62,14 +59,16 @@ class Mouth:
         is_released: it may be heard as soon as it is there. tell: is given every piece, when it
         waits in the playback. is_kept: it will be said again. EngineError: no sound came.
         """
-        if not _chunks(text):
+        said = chunked(text)
+
+        if not said:
             return False
 
         self._waiting += 1
 
         try:
             async with self._turn:  # two texts at once would mix their pieces
-                return await self._say(tag, text, is_released, tell, is_kept=is_kept)
+                return await self._say(tag, text, said, is_released, tell, is_kept=is_kept)
         finally:
             self._waiting -= 1
 
@@ -77,6 +76,7 @@ class Mouth:
         self,
         tag: str,
         text: str,
+        said: Sequence[str],
         is_released: Callable[[], bool],
         tell: Callable[[Audio], None],
         *,
@@ -85,7 +85,7 @@ class Mouth:
         has_begun = False
 
         try:
-            async for piece in self._pieces(text, _chunks(text), is_kept=is_kept):
+            async for piece in self._pieces(text, said, is_kept=is_kept):
                 if not has_begun:
                     self._playback.begin(tag, is_held=not is_released())
                     has_begun = True
@@ -97,23 +97,22 @@ class Mouth:
                 self._playback.finish()
 
         if not has_begun:
-            raise EngineError(
-                f"the synthesizer gave no sound for {text!r}; choose another voice or engine"
-                " (synthesizer.voice, synthesizer.engine)"
-            )
+            raise soundless(text)
 
         return True
 
     async def prepare(self, sentences: Sequence[str]) -> None:
         """Keep these as sound, when nobody else needs the synthesizer."""
         for text in sentences:
-            while _chunks(text) and text not in self._kept:
-                async with self._turn:
-                    await self._prepare(text)
+            said = chunked(text)
 
-    async def _prepare(self, text: str) -> None:
+            while said and text not in self._kept:
+                async with self._turn:
+                    await self._prepare(text, said)
+
+    async def _prepare(self, text: str, said: Sequence[str]) -> None:
         """Make one; given up as soon as somebody wants to speak."""
-        sound = spoken(_chunks(text), self._synthesizer)
+        sound = spoken(said, self._synthesizer)
         made: list[Audio] = []
 
         async with aclosing(self._speaking.iterate(sound, stage=Stage.EARLY_DRAFT)) as pieces:
@@ -201,7 +200,3 @@ class _Worded:
 
 
 _: type[Synthesizer] = _Worded
-
-
-def _chunks(text: str) -> list[str]:
-    return [chunk.text for chunk in chunks(speak(text))]

@@ -9,7 +9,7 @@ Rule 3. A reply that was withdrawn teaches what its steps took, and nothing else
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from atonce.agent.cost_model import CostModel
 from atonce.agent.events import (
@@ -102,9 +102,7 @@ class Pacer:
             prompt=self._prompt,
             release_s=release_s if asked.is_early else None,
         )
-        is_written = decision.given is not Given.WRITER
-        plan = decision.plan if is_written else replace(decision.plan, steps=0)
-        return Planned(plan, _reason(decision), decision.acknowledges)
+        return Planned(decision.written, _reason(decision), decision.acknowledges)
 
     def observe(self, event: SessionEvent) -> None:
         """Take note of what happened."""
@@ -174,13 +172,7 @@ class Pacer:
             )
 
     def _note_costs(self, course: _Course, timeline: Timeline) -> None:
-        costs = self._watchdog.costs
-
-        for stage, seconds in timeline.durations_s():
-            costs.note(stage, seconds)
-
-        for seconds in timeline.steps_s():
-            costs.note_step(course.canvas, course.prompt, seconds)
+        self._watchdog.note_costs(timeline, canvas=course.canvas, prompt=course.prompt)
 
 
 def _reason(decision: Decision) -> str:

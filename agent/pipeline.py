@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from atonce.agent.engines import Engines
 from atonce.agent.events import ChunkSpoken, Event, NothingToSay, PlanMade, QuestionHeard
 from atonce.agent.knowledge import build_prompt, tokens_about
 from atonce.agent.reply import Reply, ReplyRules, ReplyWriter, plan_of
 from atonce.agent.watchdog import Watchdog
-from atonce.config.errors import EngineError
 from atonce.config.schema import Settings
 from atonce.llm.protocols import Exchange
 from atonce.speech.audio_file import join
-from atonce.speech.chunker import chunks
 from atonce.speech.protocols import Audio
-from atonce.speech.speaking import spoken
-from atonce.speech.spoken import speak
+from atonce.speech.speaking import chunked, soundless, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +62,11 @@ async def answer(
     plan = None
     if watchdog is not None:
         decision = watchdog.plan(clock(), spoken_end_s=began_s, prompt=tokens_about(prompt))
-        plan = replace(decision.plan, steps=0) if decision.fact_first else decision.plan
+        plan = decision.written
         emit(PlanMade(clock(), plan, decision.reason))
 
     reply = await writer.write(prompt, emit, plan=plan)
-    said = [chunk.text for chunk in chunks(speak(reply.text))]
+    said = chunked(reply.text)
     pieces = []
 
     if not said:
@@ -81,10 +78,7 @@ async def answer(
         pieces.append(piece)
 
     if not pieces:
-        raise EngineError(
-            f"the synthesizer gave no sound for {reply.text!r}; choose another voice or engine"
-            " (synthesizer.voice, synthesizer.engine)"
-        )
+        raise soundless(reply.text)
 
     return Answer(heard, reply, join(pieces))
 

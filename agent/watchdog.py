@@ -118,6 +118,11 @@ class Decision:
         """Where a fact clearly matches it is read out, without a step."""
         return self.given is Given.WRITER
 
+    @property
+    def written(self) -> Plan:
+        """The plan as a ReplyWriter takes it: without steps where a fact is to be read out."""
+        return replace(self.plan, steps=0) if self.fact_first else self.plan
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -174,9 +179,8 @@ class Watchdog:
 
     # ---- the budget ----
 
-    def split(self, prompt: int = 0) -> Split:
-        """How the budget is divided at present; prompt: tokens."""
-        del prompt
+    def split(self) -> Split:
+        """How the budget is divided at present."""
         costs, rules = self.costs, self.rules
         transcript_s, prompt_s = costs.safe_s(Stage.TRANSCRIPT), costs.safe_s(Stage.PROMPT)
         chunk_s = sum(costs.usual_s(stage) for stage in AFTER_WRITING)
@@ -252,15 +256,18 @@ class Watchdog:
 
     def learn(self, timeline: Timeline, *, canvas: int, prompt: int = 0) -> bool:
         """A whole turn is over: what its stages took; whether its first audio was late."""
+        self.note_costs(timeline, canvas=canvas, prompt=prompt)
+        marks = timeline.marks_s
+        is_held = marks.get("endpointed", 0.0) > marks.get("first_chunk", math.inf)
+        return self.heard(timeline.first_audio_s, ready_s=marks["first_chunk"] if is_held else None)
+
+    def note_costs(self, timeline: Timeline, *, canvas: int, prompt: int = 0) -> None:
+        """What the stages of a turn took, as far as it came."""
         for stage, seconds in timeline.durations_s():
             self.costs.note(stage, seconds)
 
         for seconds in timeline.steps_s():
             self.costs.note_step(canvas, prompt, seconds)
-
-        marks = timeline.marks_s
-        is_held = marks.get("endpointed", 0.0) > marks.get("first_chunk", math.inf)
-        return self.heard(timeline.first_audio_s, ready_s=marks["first_chunk"] if is_held else None)
 
     # ---- inside ----
 

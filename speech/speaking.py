@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from atonce.config.errors import EngineError
+from atonce.speech.chunker import chunks as chunks_of
 from atonce.speech.levels import pause_s, silence
 from atonce.speech.protocols import Audio, Synthesizer
+from atonce.speech.spoken import speak
+
+
+def chunked(text: str) -> list[str]:
+    """What the synthesizer is given of a written text; nothing where nothing can be spoken."""
+    return [chunk.text for chunk in chunks_of(speak(text))]
+
+
+def soundless(text: str) -> EngineError:
+    """What is said of a synthesizer that gave nothing for a text with words."""
+    return EngineError(
+        f"the synthesizer gave no sound for {text!r}; choose another voice or engine"
+        " (synthesizer.voice, synthesizer.engine)"
+    )
 
 
 def spoken(chunks: Iterable[str], synthesizer: Synthesizer) -> Iterator[Audio]:
