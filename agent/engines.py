@@ -13,7 +13,7 @@ from atonce.agent.mouth import Sentences
 from atonce.agent.names import names
 from atonce.agent.worker import Arbiter, Runner, Stage, Worker
 from atonce.config import models, registry
-from atonce.config.errors import SettingsError
+from atonce.config.errors import SettingsError, first_fault
 from atonce.config.schema import Settings
 from atonce.llm.protocols import Writer
 from atonce.speech.protocols import Synthesizer, Transcriber
@@ -78,7 +78,7 @@ async def load(settings: Settings, *, hears: bool = True) -> Engines:
             ears = hearing.run(lambda: _transcriber(settings), stage=_AT_ONCE) if hears else None
             heard = group.create_task(ears) if ears else None
     except ExceptionGroup as group_error:  # the user is told the first fault, in one sentence
-        raise group_error.exceptions[0] from None
+        raise first_fault(group_error) from None
 
     transcriber = heard.result() if heard else None
     engines = Engines(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from atonce.agent.events import LoopMeasured
+from atonce.agent.timeline import at
 
 EVERY_S = 0.05
 SUMMARY_S = 10.0
@@ -28,11 +29,5 @@ async def measure(clock: Callable[[], float], publish: Callable[[LoopMeasured], 
         lags.append(max(0.0, loop.time() - wanted_s))
 
         if len(lags) >= SUMMARY_S / EVERY_S:
-            lags.sort()
-            publish(LoopMeasured(clock(), 1000 * percentile(lags, 0.99), 1000 * lags[-1]))
+            publish(LoopMeasured(clock(), 1000 * at(lags, 0.99), 1000 * max(lags)))
             lags.clear()
-
-
-def percentile(ordered: list[float], share: float) -> float:
-    """The smallest value that such a share of all does not exceed; ordered: ascending."""
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

@@ -22,7 +22,7 @@ from atonce.agent.events import ErrorRaised, SessionEvent
 from atonce.agent.microphone import Microphone
 from atonce.agent.native_noise import caught
 from atonce.agent.portaudio import PortAudio
-from atonce.agent.stopping import leave, stoppable
+from atonce.agent.stopping import end, stoppable
 from atonce.agent.talk_screen import meter
 from atonce.config import registry
 from atonce.config.errors import AtonceError, AudioError
@@ -63,12 +63,7 @@ def run(file: Path, *, seconds: float | None, config: Path | None, overrides: Se
     except AtonceError as error:
         fault = error
 
-    if recorder.is_hanging:
-        leave(fault)
-
-    if fault is not None:
-        raise fault
-
+    end(fault, is_hanging=recorder.is_hanging)
     return 0
 
 

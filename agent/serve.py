@@ -31,7 +31,7 @@ from atonce.agent.serve_app import Page, app
 from atonce.agent.serve_talk import OneTalk, Talk
 from atonce.agent.stopping import leave
 from atonce.agent.webrtc import Limits, WebRtc
-from atonce.config.errors import AtonceError, UsageError
+from atonce.config.errors import AtonceError, UsageError, first_fault
 from atonce.config.load import load
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(options: Options, config: Path | None, overrides: Sequence[str]) -> int:
         try:
             is_loaded = asyncio.run(_serve(settings, serve, access, listener, watched))
         except ExceptionGroup as group:
-            raise _first(group) from None
+            raise first_fault(group) from None
 
     if not is_loaded:  # engines load in threads that nothing can stop, and that Python waits for
         leave(None)
@@ -266,9 +266,3 @@ def _say_where(serve: ServeSettings, access: Access, port: int) -> None:
 def _say(line: str) -> None:
     sys.stderr.write(f"atonce: {line}\n")
     sys.stderr.flush()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first fault itself, out of whatever it is wrapped in."""
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from atonce.agent.events import ErrorRaised, TalkEnded
 from atonce.agent.webrtc import Talker, WebRtc
-from atonce.config.errors import AtonceError
+from atonce.config.errors import AtonceError, first_fault
 
 logger = logging.getLogger(__name__)
 
@@ -146,8 +146,8 @@ class OneTalk:
             pass  # hung up, or the server stops at once: the talk has said its last word
         except Exception as fault:  # the server goes on, whatever happened to this talk
             logger.exception("the talk failed")
-            first = fault.exceptions[0] if isinstance(fault, ExceptionGroup) else fault
-            call.browser.publish(ErrorRaised(self._clock(), f"the talk failed: {first}"))
+            message = f"the talk failed: {first_fault(fault)}"
+            call.browser.publish(ErrorRaised(self._clock(), message))
             call.browser.publish(TalkEnded(self._clock(), "error"))
         finally:
             await call.browser.close()

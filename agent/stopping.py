@@ -56,6 +56,15 @@ def leave(error: AtonceError | None) -> NoReturn:
     os._exit(0 if error is None else error.exit_code)
 
 
+def end(fault: AtonceError | None, *, is_hanging: bool) -> None:
+    """Tell a fault, if there was one; where a thread hangs in a library, that ends the process."""
+    if is_hanging:
+        leave(fault)
+
+    if fault is not None:
+        raise fault
+
+
 def within(seconds: float, call: Callable[[], T], error: AtonceError) -> T:
     """What a call gives that may hang; when it does, the process ends with this error."""
     given: list[T] = []

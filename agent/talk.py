@@ -18,12 +18,12 @@ from atonce.agent.microphone import Microphone
 from atonce.agent.portaudio import PortAudio
 from atonce.agent.session import Session
 from atonce.agent.settings_view import render
-from atonce.agent.stopping import leave, stoppable
+from atonce.agent.stopping import end, stoppable
 from atonce.agent.talk_key import TalkKey
 from atonce.agent.talk_log import TalkLog
 from atonce.agent.talk_screen import TalkScreen
 from atonce.agent.turn_rules import TurnRules
-from atonce.config.errors import AtonceError, UsageError
+from atonce.config.errors import AtonceError, UsageError, first_fault
 from atonce.config.load import Loaded, load
 from atonce.config.schema import Settings
 
@@ -61,15 +61,11 @@ def run(wish: Wish) -> int:
     try:
         talk.start()
     except ExceptionGroup as group:  # the user is told the first fault, in one sentence
-        raise group.exceptions[0] from None
+        raise first_fault(group) from None
     except AtonceError as error:
         fault = error
 
-    if talk.is_hanging:
-        leave(fault)
-
-    if fault is not None:
-        raise fault
+    end(fault, is_hanging=talk.is_hanging)
 
     if not talk.has_begun:  # the engines are still loading, in threads that nothing can stop
         raise KeyboardInterrupt

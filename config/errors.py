@@ -18,6 +18,11 @@ class AtonceError(Exception):
     exit_code = 1
 
 
+def first_fault(fault: BaseException) -> BaseException:
+    """The first fault itself, out of the groups that it is wrapped in: users are told one."""
+    return first_fault(fault.exceptions[0]) if isinstance(fault, BaseExceptionGroup) else fault
+
+
 class UsageError(AtonceError):
     """The command line asked for something that does not exist or does not fit."""
 

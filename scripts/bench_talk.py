@@ -30,6 +30,7 @@ from atonce.agent import rehearsal_report, talk_script
 from atonce.agent.events import LoopMeasured
 from atonce.agent.rehearsal import Rehearsal, rehearse, settings_of
 from atonce.agent.talk_record import TurnRecord, plain
+from atonce.agent.timeline import at
 from atonce.config import processor
 from atonce.config.errors import AtonceError
 
@@ -198,7 +199,7 @@ def _first_audio(turns: Sequence[TurnRecord]) -> dict[str, Any]:
         "answered": len(heard),
         "first_audio_ms": {
             "median": round(median(times)),
-            "p95": percentile(times, 0.95),
+            "p95": at(times, 0.95),
             "max": times[-1],
         },
         "stages_ms": stages([turn.marks_ms for turn in heard]),
@@ -222,11 +223,6 @@ def stages(marks_ms: Sequence[Mapping[str, int]]) -> dict[str, int]:
             before = now
 
     return {stage: round(sums[stage] / max(1, len(marks_ms))) for _, stage in STAGES}
-
-
-def percentile(ordered: Sequence[int], share: float) -> int:
-    """The smallest value that such a share of all does not exceed."""
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
 def _lag_ms(*talks: Rehearsal) -> float | None:
