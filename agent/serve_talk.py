@@ -3,7 +3,8 @@
 Rule 1. One person at a time. The place is taken from the offer on, and free when the talk's last
         task has ended: the next one meets nothing of the talk before.
 Rule 2. A talk ends by itself (session), by the client (hang up, closed tab, lost network) or by the
-        server (end); each way frees the place, whatever fails meanwhile.
+        server (end); each way frees the place, whatever fails meanwhile. They may come together:
+        a connection that is being closed is not cancelled.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ class _Call:
     browser: WebRtc
     task: asyncio.Task[None] | None = None
     talk: Talk | None = None
+    is_closing: bool = False
+
+    def cancel(self) -> None:
+        """End it at once, unless it is ending already."""
+        if self.task is not None and not self.is_closing:
+            self.task.cancel()
 
 
 class OneTalk:
@@ -97,6 +104,7 @@ class OneTalk:
             raise
 
         call.task = self._group.create_task(self._talk(call))
+        call.task.add_done_callback(self._leave)
         return call_id, answer
 
     def hang_up(self, call_id: str) -> bool:
@@ -104,7 +112,7 @@ class OneTalk:
         if self._call is None or self._call.id != call_id or self._call.task is None:
             return False
 
-        self._call.task.cancel()
+        self._call.cancel()
         return True
 
     async def end(self) -> None:
@@ -119,7 +127,7 @@ class OneTalk:
             call.talk.end()
             await asyncio.wait([call.task], timeout=GOODBYE_S)
 
-        call.task.cancel()
+        call.cancel()
         await asyncio.wait([call.task])
 
     async def _run(self, talk: Talk, browser: WebRtc) -> None:
@@ -134,8 +142,12 @@ class OneTalk:
 
     def cut(self) -> None:
         """End the talk at once, if there is one."""
-        if self._call is not None and self._call.task is not None:
-            self._call.task.cancel()
+        if self._call is not None:
+            self._call.cancel()
+
+    def _leave(self, _: object) -> None:
+        """The task has ended, in whatever way."""
+        self._call = None
 
     async def _talk(self, call: _Call) -> None:
         try:
@@ -150,5 +162,5 @@ class OneTalk:
             call.browser.publish(ErrorRaised(self._clock(), message))
             call.browser.publish(TalkEnded(self._clock(), "error"))
         finally:
+            call.is_closing = True
             await call.browser.close()
-            self._call = None

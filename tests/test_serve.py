@@ -34,7 +34,8 @@ class Browser:
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()
-        self.is_closed = False
+        self.is_closing = self.is_closed = False
+        self.closes: asyncio.Event | None = None
         self.published: list[object] = []
         self.talker: object = None
 
@@ -51,6 +52,11 @@ class Browser:
         self.published.append(event)
 
     async def close(self) -> None:
+        self.is_closing = True
+
+        if self.closes is not None:
+            await self.closes.wait()
+
         self.is_closed = True
 
 
@@ -203,6 +209,23 @@ def test_the_place_is_free_again_when_the_client_hangs_up() -> None:
         await until(lambda: not house.talks.is_busy)
         assert house.browsers[0].is_closed
         assert (await house.call()).status == 201
+
+    House().run(during)
+
+
+def test_a_hang_up_while_the_connection_closes_neither_stops_that_nor_keeps_the_place() -> None:
+    async def during(house: House) -> None:
+        place = (await house.call()).headers["location"]
+        browser = house.browsers[0]
+        browser.closes = asyncio.Event()
+        await until(lambda: bool(house.chats))
+        house.chats[0].end()
+        await until(lambda: browser.is_closing)
+        assert (await house.ask("POST", f"{place}/hangup")).status == 200
+        await asyncio.sleep(0)
+        browser.closes.set()
+        await until(lambda: not house.talks.is_busy)
+        assert browser.is_closed
 
     House().run(during)
 
