@@ -26,11 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Every fault is one sentence on standard error."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Threads that wait for each other must not spin for long where a core is taken: on a busy
-    # machine a denoising step was five times as slow. But not at all is too little: falling asleep
-    # after each of a step's hundred products costs more. Read by OpenMP when torch is imported.
+    # Threads that wait for each other must not spin where a core is taken: on a busy machine a
+    # denoising step was five times as slow. Read by OpenMP when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
     try:
         return _run(_parser().parse_args(argv))
