@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ask(commands)
     _add_talk(commands)
     _add_serve(commands)
+    _add_kiosk(commands)
     _add_record(commands)
     _add_devices(commands)
     _add_race(commands)
@@ -153,6 +154,19 @@ def _add_serve(commands: _Commands) -> None:
     parser.add_argument("--key", type=Path, metavar="FILE", help="its key, PEM (serve.tls_key)")
     _with_settings(parser)
     parser.set_defaults(run=_serve)
+
+
+def _add_kiosk(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "kiosk", help="talk unattended, with messages over MQTT (docs/mqtt.md)"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only look at devices and broker, and say what is wrong",
+    )
+    _with_settings(parser)
+    parser.set_defaults(run=_kiosk)
 
 
 def _add_record(commands: _Commands) -> None:
@@ -300,6 +314,12 @@ def _serve(arguments: argparse.Namespace) -> int:
         arguments.host, arguments.port, arguments.token, arguments.certificate, arguments.key
     )
     return serve.run(options, arguments.config, arguments.overrides)
+
+
+def _kiosk(arguments: argparse.Namespace) -> int:
+    from atonce.agent import kiosk
+
+    return kiosk.run(arguments.config, arguments.overrides, is_check=arguments.check)
 
 
 def _record(arguments: argparse.Namespace) -> int:

@@ -78,7 +78,7 @@ class _Talk:
 
     def __init__(self, loaded: Loaded, wish: Wish) -> None:
         self._loaded = loaded
-        self._settings = _for_microphone(loaded.settings)
+        self._settings = for_microphone(loaded.settings)
         self._is_pushed = self._settings.microphone.push_to_talk
         self._screen = TalkScreen(keys=_keys(is_pushed=self._is_pushed))
         self._log_in = wish.log
@@ -242,7 +242,7 @@ class _Talk:
             self._screen.say(f"kept in {self._log.folder}")
 
 
-def _for_microphone(settings: Settings) -> Settings:
+def for_microphone(settings: Settings) -> Settings:
     """With headphones there is no echo to take out."""
     if settings.microphone.mode == "loudspeakers":
         return settings
