@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from atonce.agent import live_facts, loop_lag
@@ -74,6 +75,8 @@ logger = logging.getLogger(__name__)
 
 _LEVEL_EVERY = 5
 """Frames: ten levels a second are enough for a meter."""
+_SAME_PAUSE_S = 0.03
+"""Two times of one moment differ by so little: a frame that comes late moves the clock of sound."""
 _FAREWELL_S = 8.0
 """A last sentence has so long to be heard; then the talk is over anyhow."""
 
@@ -159,6 +162,7 @@ class Session:
         self._changed = asyncio.Event()
         self._over: asyncio.Future[str] | None = None
         self._last_words = ""
+        self._unread_s, self._ended_s = -math.inf, math.inf  # ends of speech
 
     # ---- commands, from the loop's own thread, while the talk goes on ----
 
@@ -270,7 +274,10 @@ class Session:
 
             if not await self._boundary.guard(self._ears.transcribe(job)):
                 await self._ears.give_up(job)
-                self._apologise()
+
+                if job.due.is_pause:  # else nobody waits for its words
+                    self._unread_s = job.speech_end_s
+                    self._apologise_if_over()
 
     async def _keep_time(self) -> None:
         while True:
@@ -298,6 +305,8 @@ class Session:
                 self._speeches.spoken_end_s = event.speech_end_s
                 self._publish(SpeechStopped(event.at_s, event.speech_end_s))
                 self._speeches.hurry()
+                self._ended_s = event.speech_end_s
+                self._apologise_if_over()
             case _:
                 pass
 
@@ -351,7 +360,12 @@ class Session:
         else:
             logger.info("%s while %s", report.message, report.state)
 
-    def _apologise(self) -> None:
+    def _apologise_if_over(self) -> None:
+        """The words of a pause could not be read, and nothing was said after it."""
+        if abs(self._unread_s - self._ended_s) > _SAME_PAUSE_S:
+            return
+
+        self._unread_s = -math.inf
         apology = self._rules.sentences.get("apology", "")
 
         if apology:
