@@ -51,6 +51,7 @@ _DANGLES = re.compile(
 _ASKS = re.compile(
     r"^(?:(?:and|so|but|okay|ok|hi|hello|hey|yes|well|excuse me|sorry|thanks|thank you|please|now"
     r"|good morning|good afternoon|good evening)\s+)*"
+    r"(?:(?:until|till|from|since|by|before|after|at|on|in|for|to|with)\s+(?=what|which|when|who|how))?"
     r"(what|what's|whats|which|who|who's|whose|where|where's|when|when's|why|how|how's|is|are|am|was"
     r"|were|do|does|did|can|could|will|would|may|might|should|shall|has|have|isn't|aren't|don't"
     r"|doesn't|can't)\b"
@@ -63,6 +64,8 @@ _WHOLE = re.compile(
     r"|all right|alright|that's all|that is all|help|great|perfect|sorry|pardon|.+ please)"
 )
 """Said whole, though they are no questions."""
+_SENTENCES = re.compile(r"[.!?]\s+(?=[A-Za-z])")
+"""Where one sentence ends and the next begins; the point in a number is none."""
 _FEWEST_WORDS = 3
 """A question of fewer words is the start of one more often than a whole one."""
 _LONG_QUESTION = 5
@@ -70,7 +73,23 @@ _LONG_QUESTION = 5
 
 
 def completeness(text: str) -> Completeness:
-    """Whether the words so far are all that somebody wants to say."""
+    """Whether the words so far are all that somebody wants to say. What was told before the last
+    sentence ("I found a card. Where is my parcel?") says nothing of that."""
+    whole = _judged(text)
+
+    if whole == "complete":
+        return whole
+
+    last = _SENTENCES.split(text)[-1]
+    return _judged(last) if last != text and _is_question(last) else whole
+
+
+def _is_question(text: str) -> bool:
+    words = _WORD.findall(text.lower().replace("’", "'"))
+    return len(words) >= _FEWEST_WORDS and _ASKS.match(" ".join(words)) is not None
+
+
+def _judged(text: str) -> Completeness:
     words = _WORD.findall(text.lower().replace("’", "'"))
     plain = " ".join(words)
 

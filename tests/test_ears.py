@@ -121,13 +121,13 @@ def hear(
 def test_one_utterance_has_one_final_transcript_on_the_sessions_clock() -> None:
     heard = hear((1.0, 1.8))
     started, ended = heard.of(SpeechStarted)[0], heard.of(SpeechEnded)[0]
-    words = heard.of(TranscriptHeard)
+    words = [one for one in heard.of(TranscriptHeard) if one.is_final]
 
     assert started.voice_s == pytest.approx(101.0, abs=0.04)
     assert ended.speech_end_s == pytest.approx(101.8, abs=0.04)
-    assert [(w.utterance, w.text, w.is_final) for w in words] == [(1, "words 1", True)]
+    assert [(w.utterance, w.text) for w in words] == [(1, "words 2")]
     assert words[0].speech_end_s == pytest.approx(101.8, abs=0.04)
-    # Noticed 64 ms after the end, and then it takes 200 ms.
+    # Noticed 32 to 64 ms after the end, and then it takes 200 ms.
     assert words[0].at_s == pytest.approx(102.07, abs=0.05)
     assert isinstance(heard.published[0], WordsHeard)
 

@@ -42,12 +42,13 @@ def test_nothing_is_due_while_nobody_speaks() -> None:
     assert dictation.follow([SpeechEnded(3, 0, 1, -20, "silence")], 3.0, is_voiced=False) is None
 
 
-def test_a_transcript_is_due_each_second_and_at_every_pause() -> None:
+def test_a_transcript_is_due_early_then_each_second_and_at_every_pause() -> None:
     dictation = begun()
 
-    assert dictation.follow([], 1.9, is_voiced=True) is None
-    assert due_at(dictation, 2.0) == TranscriptDue(2.0, 0.5, 2.0, is_pause=False)
+    assert dictation.follow([], 1.5, is_voiced=True) is None
+    assert due_at(dictation, 1.6) == TranscriptDue(1.6, 0.5, 1.6, is_pause=False)
     assert dictation.follow([], 2.5, is_voiced=True) is None
+    assert due_at(dictation, 2.6) == TranscriptDue(2.6, 0.5, 2.6, is_pause=False)
     assert paused_at(dictation, 2.8) == TranscriptDue(2.86, 0.5, 2.8, is_pause=True)
     assert dictation.follow([], 9.0, is_voiced=False) is None
     dictation.follow([SpeechResumed(9.1), TooQuiet(9.1, -60)], 9.1, is_voiced=True)

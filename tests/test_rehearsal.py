@@ -129,10 +129,10 @@ caller:
   - {say: Mhm., after: agent_begins, wait_s: 1}
 expect:
   lines:
-    - {line: 2, silent_within_ms: 40, unmoved: true, back_within_ms: 120}
+    - {line: 2, silent_within_ms: 20, unmoved: true, back_within_ms: 120}
 """
     found = " ".join(rehearsed(tmp_path, talk).unmet)
-    assert "was to be silent 40 ms after its onset, and still sounded" in found
+    assert "was to be silent 20 ms after its onset, and still sounded" in found
     assert "was to go on, and was down after" in found
     assert "back at its level within 120 ms of its onset, and was after" in found
 

@@ -499,21 +499,38 @@ def broken(kind: str, method: str, times: int = 1) -> Change:
 
 
 @pytest.mark.parametrize(
-    ("kind", "method"), [("writer", "read"), ("writer", "write"), ("transcriber", "transcribe")]
+    ("kind", "method", "times"),
+    [("writer", "read", 1), ("writer", "write", 1), ("transcriber", "transcribe", 2)],
 )
-def test_when_an_engine_fails_it_is_said_and_the_talk_goes_on(kind: str, method: str) -> None:
+def test_when_an_engine_fails_it_is_said_and_the_talk_goes_on(
+    kind: str, method: str, times: int
+) -> None:
     done = talk(
         (0.5, "When do you open"),
         (9.0, "What does it cost"),
         seconds=16,
         settings=["agent.check=false", "agent.sentences.apology=I am sorry."],
-        change=broken(kind, method),
+        change=broken(kind, method, times),  # two transcripts: of a short pause, and of the end
     )
 
     assert done.replies == ["I am sorry.", "It costs eight euros."]
     assert [event.message for event in done.phone.of(ErrorRaised)] == [
         f"the engine broke in {method}"
     ]
+
+
+def test_a_transcript_that_fails_at_a_pause_inside_what_is_said_costs_no_reply_and_no_apology() -> (
+    None
+):
+    done = talk(
+        (0.5, "When do you open"),
+        seconds=8,
+        settings=["agent.check=false", "agent.sentences.apology=I am sorry."],
+        change=broken("transcriber", "transcribe"),
+    )
+
+    assert done.replies == ["We open at ten."]
+    assert len(done.phone.of(ErrorRaised)) == 1
 
 
 def test_a_synthesizer_that_fails_still_apologises_with_a_sentence_that_was_kept() -> None:

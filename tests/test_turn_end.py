@@ -24,6 +24,10 @@ from atonce.speech.turn_end import completeness
         "Stop!",
         "Go on.",
         "That's all.",
+        "Until when are you open on Friday?",
+        "On which floor is the cafe?",
+        "I can't do stairs. Where are you?",
+        "It costs 5.50 online. Is it free for children?",
     ],
 )
 def test_a_whole_question_and_what_people_say_whole_is_complete(text: str) -> None:
@@ -62,6 +66,8 @@ def test_a_whole_question_and_what_people_say_whole_is_complete(text: str) -> No
         "Two hundred",
         "Do you know how much",
         "We are two adults and 3",
+        "I have a dog. Can I",
+        "Until when is",
     ],
 )
 def test_what_breaks_off_is_incomplete(text: str) -> None:
@@ -79,6 +85,7 @@ def test_what_breaks_off_is_incomplete(text: str) -> None:
         "Do you know where the loom is?",
         "How much?",
         "The museum.",
+        "On Friday. We are friends.",
     ],
 )
 def test_what_may_go_on_or_not_is_unsure(text: str) -> None:
