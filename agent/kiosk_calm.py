@@ -35,6 +35,11 @@ class Calm:
 
         return self._lively_s + self._after_s
 
+    @property
+    def is_deserted(self) -> bool:
+        """Nobody has spoken since the last talk was forgotten."""
+        return self._lively_s is None
+
     def receive(self, event: SessionEvent) -> None:
         """What happened next."""
         match event:

@@ -61,6 +61,7 @@ class KioskTalk:
         self._clock, self._observers = clock, observers
         self._calm = Calm(settings.kiosk.clear_after_s)
         self._session: Session | None = None
+        self._running: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
         self._reason = ""
         self._rules = TurnRules.from_settings(settings)
@@ -89,10 +90,15 @@ class KioskTalk:
                 self._turn_dials(is_muted=self._news.is_muted, volume=asked.volume)
 
     def end(self) -> None:
-        """Say goodbye to whoever is there, and then be over."""
+        """Say goodbye, if anybody is there, and then be over."""
         self._ending.set()
 
-        if self._session is not None:
+        if self._session is None or self._running is None:
+            return
+
+        if self._calm.is_deserted:
+            self._running.cancel()
+        else:
             self._session.end()
 
     # ---- talks ----
@@ -147,7 +153,8 @@ class KioskTalk:
         try:
             async with asyncio.TaskGroup() as group:
                 calming = group.create_task(self._keep_calm(session))
-                await session.run()
+                running = self._running = group.create_task(session.run())
+                await asyncio.wait([running])
                 calming.cancel()
         except Exception as fault:  # the kiosk goes on, whatever happened to this talk
             self._reason = "error"

@@ -56,11 +56,7 @@ def problem(fault: aiomqtt.MqttError, kiosk: KioskSettings, *, was_connected: bo
     broker = place(kiosk)
 
     if code == TAKEN_OVER:
-        return Problem(
-            f"{broker} gave the name {kiosk.client_id} to another client, so this kiosk keeps away "
-            "for some minutes: give every kiosk a kiosk.client_id of its own",
-            code,
-        )
+        return Problem(taken_over(kiosk), code)
 
     if code in _WRONG_LOGIN and not was_connected:
         return Problem(_login(kiosk, broker), code)
@@ -71,11 +67,27 @@ def problem(fault: aiomqtt.MqttError, kiosk: KioskSettings, *, was_connected: bo
     return Problem(f"{broker} cannot be reached: {_obstacle(str(fault))}", code)
 
 
-def no_right(topic: str, kiosk: KioskSettings, what: str) -> str:
-    """The broker's access list is in the way. what: the kiosk may not do with that topic."""
+def taken_over(kiosk: KioskSettings) -> str:
+    """Another client has the kiosk's name, and two would throw each other out."""
+    return (
+        f"at {place(kiosk)} another kiosk took over the name {kiosk.client_id}, so this one keeps "
+        "away until that one is gone: give every kiosk a kiosk.client_id of its own"
+    )
+
+
+def shared(kiosk: KioskSettings) -> str:
+    """Another client has the kiosk's topics."""
+    return (
+        f"at {place(kiosk)} another kiosk publishes below {kiosk.base_topic}, too: give every "
+        "kiosk a kiosk.base_topic of its own"
+    )
+
+
+def no_right(topic: str, kiosk: KioskSettings) -> str:
+    """The broker's access list is in the way."""
     who = kiosk.username or "clients without a username"
     return (
-        f"{place(kiosk)} does not let {who} {what} {topic}: correct kiosk.base_topic, or the "
+        f"{place(kiosk)} does not let {who} use {topic}: correct kiosk.base_topic, or the "
         "broker's access list"
     )
 
@@ -103,6 +115,7 @@ def _obstacle(text: str) -> str:
         "CERTIFICATE": "its certificate is not trusted, or is made for another name: look at "
         "kiosk.tls_authority and kiosk.host",
         "SSL": "it does not speak TLS at this port: correct kiosk.port, or set kiosk.tls=false",
+        "reset by peer": "it hung up: does this port want TLS, or none (kiosk.port, kiosk.tls)?",
         "timed out": "it does not answer: is it running, is the network there, does the port want "
         "TLS (kiosk.tls)?",
     }

@@ -11,7 +11,9 @@ Rule 3. A status that somebody else published on the kiosk's own topic (the will
         that is long gone) is put right.
 Rule 4. A connection that is ended in order says first that the kiosk is gone; for one that is not,
         the broker says it (last will).
-Rule 5. What is wrong is said once, and so is its end; attempts come ever more slowly.
+Rule 5. After a loss it is looked, under another name, whether another kiosk took this one's place:
+        two that throw each other out help nobody, and not every broker tells.
+Rule 6. What is wrong is said once, and so is its end; attempts come ever more slowly.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from atonce.agent import mqtt_faults
-from atonce.agent.mqtt_messages import Message, Topics
+from atonce.agent.mqtt_messages import Message, Topics, is_there
 from atonce.config.errors import SettingsError
 from atonce.config.service_settings import KioskSettings
 
@@ -44,8 +46,10 @@ FIRST_WAIT_S: Final = 1.0
 """Before the second attempt; then twice as long each time …"""
 LONGEST_WAIT_S: Final = 60.0
 """… up to a minute, so that a broker that is back is found within one."""
-KEEP_AWAY_S: Final = 300.0
-"""After somebody took the name over: two kiosks that throw each other out help nobody."""
+KEEP_AWAY_S: Final = 30.0
+"""While another kiosk has the name, it is looked so often whether that one is gone."""
+PEEK_S: Final = 0.5
+"""What is retained comes right behind the answer to a subscription."""
 ANSWER_S: Final = 5.0
 """A broker answers at once; one on the other side of the world within a second."""
 FAREWELL_S: Final = 2.0
@@ -106,7 +110,7 @@ class MqttLink:
         self._receive, self._say = receive, say
         self._chance = chance or random.Random()
         self._retained: dict[str, Message] = {}
-        self._waiting: deque[Message] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[Message] = deque()
         self._sent: deque[bytes] = deque(maxlen=_SENT_REMEMBERED)
         self._changed = asyncio.Event()
         self._idle = asyncio.Event()
@@ -114,6 +118,7 @@ class MqttLink:
         self._corrected_s = -CORRECTED_EVERY_S
         self._version = aiomqtt.ProtocolVersion.V5
         self._told = ""
+        self._was_lost = False
         self.is_connected = False
         """The broker takes messages."""
         self.dropped = 0
@@ -127,10 +132,17 @@ class MqttLink:
             if not self.is_connected:  # each connection begins with the last ones
                 return
 
-        self.dropped += len(self._waiting) == MOST_WAITING
+        while len(self._waiting) >= MOST_WAITING:
+            self._waiting.remove(self._least_wanted())
+            self.dropped += 1
+
         self._waiting.append(message)
         self._idle.clear()
         self._changed.set()
+
+    def _least_wanted(self) -> Message:
+        """The oldest that only tells of a moment; a retained one tells how things are."""
+        return next((one for one in self._waiting if not one.is_retained), self._waiting[0])
 
     async def run(self) -> NoReturn:
         """Be connected, again and again."""
@@ -138,7 +150,7 @@ class MqttLink:
 
         while True:
             began_s = self._now()
-            problem = await self._stay()
+            problem = await self._taken_over() or await self._stay()
             failed = 0 if self._now() - began_s > LONGEST_WAIT_S else failed + 1
 
             if problem.code == mqtt_faults.OLD_BROKER:
@@ -159,7 +171,7 @@ class MqttLink:
         kiosk = self._broker.kiosk
 
         try:
-            async with self._client(will=None, name=f"{kiosk.client_id}-check") as client:
+            async with self._client(will=None, name=self._other_name) as client:
                 return await self._subscribe(client)
         except aiomqtt.MqttError as fault:
             found = mqtt_faults.problem(fault, kiosk, was_connected=False)
@@ -178,18 +190,36 @@ class MqttLink:
             async with self._client(self._will) as client:
                 await self._converse(client)
         except aiomqtt.MqttError as fault:
-            kiosk = self._broker.kiosk
+            kiosk, self._was_lost = self._broker.kiosk, self._was_lost or self.is_connected
             return mqtt_faults.problem(fault, kiosk, was_connected=self.is_connected)
         finally:
             self.is_connected = False
             # The next connection begins with the last one of every retained topic.
-            kept = [message for message in self._waiting if not message.is_retained]
-            self._waiting = deque(kept, MOST_WAITING)
+            self._waiting = deque(one for one in self._waiting if not one.is_retained)
 
         raise AssertionError("a connection does not end by itself")
 
+    async def _taken_over(self) -> mqtt_faults.Problem | None:
+        """Whether another kiosk is where this one was; None: not, as far as can be told."""
+        if not self._was_lost:
+            return None
+
+        status = b""
+
+        with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+            async with self._client(None, self._other_name) as client:
+                await client.subscribe(self._topics.status, qos=1, timeout=ANSWER_S)
+                async with asyncio.timeout(PEEK_S):
+                    status = bytes((await anext(aiter(client.messages))).payload or b"")
+
+        if status in self._sent or not is_there(status):
+            return None
+
+        sentence = mqtt_faults.taken_over(self._broker.kiosk)
+        return mqtt_faults.Problem(sentence, mqtt_faults.TAKEN_OVER)
+
     async def _converse(self, client: aiomqtt.Client) -> None:
-        self.is_connected = True  # a fault from here on is a loss
+        self.is_connected, self._was_lost = True, False  # a fault from here on is a loss
         complaint = await self._subscribe(client)
         self._echoed.clear()
         self._waiting.extendleft(reversed(self._retained.values()))
@@ -262,6 +292,9 @@ class MqttLink:
             self._corrected_s = now_s
             self.publish(mine)
 
+            if is_there(payload):
+                self._say(mqtt_faults.shared(self._broker.kiosk))
+
     async def _await_echo(self) -> None:
         """MQTT 3 does not tell that a message was not taken: the kiosk listens to its own."""
         try:
@@ -269,7 +302,7 @@ class MqttLink:
                 await self._echoed.wait()
         except TimeoutError:
             kiosk = self._broker.kiosk
-            self._tell(mqtt_faults.no_right(self._topics.status, kiosk, "publish on"))
+            self._tell(mqtt_faults.no_right(self._topics.status, kiosk))
 
     async def _subscribe(self, client: aiomqtt.Client) -> str:
         """What is wrong with it; empty: nothing."""
@@ -280,7 +313,7 @@ class MqttLink:
             codes = await client.subscribe(topic, timeout=ANSWER_S, **how)
 
             if any(mqtt_faults.is_refused(code) for code in codes):
-                return mqtt_faults.no_right(topic, self._broker.kiosk, "subscribe to")
+                return mqtt_faults.no_right(topic, self._broker.kiosk)
 
         return ""
 
@@ -312,6 +345,11 @@ class MqttLink:
         )
 
     # ---- how long, and what is said ----
+
+    @property
+    def _other_name(self) -> str:
+        """Under which it looks without throwing anybody out."""
+        return f"{self._broker.kiosk.client_id}-check"
 
     @property
     def _is_new(self) -> bool:

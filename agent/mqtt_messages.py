@@ -184,3 +184,11 @@ class Presences:
                 is_publishing_transcripts=self.is_publishing_transcripts,
             )
         )
+
+
+def is_there(payload: bytes) -> bool:
+    """Whether a status says that some kiosk is there; what is no status says nothing."""
+    try:
+        return Status.model_validate_json(payload).status != "offline"
+    except ValueError:
+        return False
