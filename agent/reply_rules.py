@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from atonce.config.schema import MOST_STEPS, LlmSettings
 from atonce.llm.protocols import Plan
 
-Source = Literal["denoiser", "twin", "fact", "unknown"]
+Source = Literal["denoiser", "twin", "fact", "courtesy", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class ReplyRules:
     """How long a reply is to last when it is spoken, seconds; 0: as long as its answer takes."""
     max_steps: int = MOST_STEPS
     """K is never above this, whoever chooses it."""
+    small_talk: Mapping[str, str] = field(default_factory=dict)
+    """What is said to small talk, by its kinds (small_talk.py); none: the writer answers."""
 
 
 def plan_of(llm: LlmSettings) -> Plan:

@@ -158,8 +158,8 @@ class ExpectedTurn(Section):
     lacks: Texts = ()
     """Words that must not be in the reply."""
     source: Annotated[
-        Literal["denoiser", "twin", "fact", "unknown"] | None,
-        Field(json_schema_extra={"wanted": "one of denoiser, twin, fact, unknown"}),
+        Literal["denoiser", "twin", "fact", "courtesy", "unknown"] | None,
+        Field(json_schema_extra={"wanted": "one of denoiser, twin, fact, courtesy, unknown"}),
     ] = None
     """Where the reply comes from."""
     within_ms: Within = None

@@ -28,6 +28,7 @@ from atonce.llm.corpus import Example
 from atonce.llm.evaluation import Written, ranks_by_words, ranks_told
 from atonce.llm.joining import add_parts, joined
 from atonce.llm.lessons import partial_question
+from atonce.llm.proofreading import Proofreader
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.rows import Row, Rows
 from atonce.llm.scoring import judge
@@ -36,7 +37,7 @@ TOGETHER = 24
 """Rows in one pass of the model."""
 TIMED = 12
 """Turns whose replies are written alone, to take the time."""
-FALLBACKS = frozenset({"twin", "fact", "unknown"})
+FALLBACKS = frozenset({"twin", "fact", "courtesy", "unknown"})
 """Sources that no writer counts as its own."""
 
 
@@ -168,6 +169,8 @@ class Prewritten:
         self._writer, self._cache, self._drafts = writer, cache, drafts
         self.name, self.languages = writer.name, writer.languages
         self.max_canvas = writer.max_canvas
+        if isinstance(writer, Proofreader):
+            self.opinion = writer.opinion
 
     def read(self, prompt: Prompt) -> PromptCache:  # noqa: ARG002
         """It was read."""

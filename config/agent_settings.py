@@ -62,6 +62,38 @@ class Sentences(Section):
     """Said when a reply will come late (watchdog.acknowledge), to buy time."""
 
 
+class SmallTalk(Section):
+    """What the agent says to small talk, which no fact answers. {role} stands for agent.role. An
+    empty text: the writer answers."""
+
+    hello: LineOrNothing
+    """Said to a greeting."""
+    how_are_you: LineOrNothing
+    """Said to "how are you?"."""
+    who: LineOrNothing
+    """Said to "who are you?"."""
+    machine: LineOrNothing
+    """Said to "are you a robot?"."""
+    abilities: LineOrNothing
+    """Said to "what can you do?" and "help me"."""
+    thanks: LineOrNothing
+    """Said to thanks."""
+    praise: LineOrNothing
+    """Said to praise."""
+    insult: LineOrNothing
+    """Said to an insult."""
+    fun: LineOrNothing
+    """Said to "tell me a joke" and "sing a song"."""
+    assent: LineOrNothing
+    """Said to "okay", "yes" and "never mind"."""
+    goodbye: LineOrNothing
+    """Said to a goodbye that does not end the talk (turn.goodbyes do)."""
+    again: LineOrNothing
+    """Said to "can you repeat that?" when nothing was said before; else that is said again."""
+    other: LineOrNothing
+    """Said to other small talk, if what the writer makes of it is no English."""
+
+
 class Emergency(Section):
     """Words that leave no time for facts, and what is said to them."""
 
@@ -125,9 +157,11 @@ class AgentSettings(Section):
     check: bool
     """Whether every reply is checked against the facts before it is spoken."""
     reply_s: Annotated[float, Field(ge=0, le=60)]
-    """How long a reply is to last when it is spoken, in seconds, by leaving sentences out; 0: as
-    long as its answer takes."""
+    """How long a reply is to last when it is spoken, in seconds, by leaving sentences out or
+    telling more facts; 0: as long as its answer takes."""
     sentences: Sentences
     """What the agent says by itself, word for word. An empty text: it says nothing then."""
+    small_talk: SmallTalk
+    """What the agent says to small talk, which no fact answers."""
     emergencies: Annotated[Mapping[str, Emergency], *named("names with phrases and say each")]
     """Words that leave no time for facts, by name, and what is said to them."""

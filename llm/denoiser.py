@@ -33,6 +33,7 @@ from atonce.llm.leading import told
 from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
 from atonce.llm.precision import to_bfloat16
+from atonce.llm.proofreading import Opinion, Proofreader, Read, opinion_of
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.reading import fact_spans, tokens_that_fit
 from atonce.llm.rows import MOST_ROWS, Asked, Denoiser, Rows
@@ -218,11 +219,33 @@ class EmbeddedWriter:
     @torch.inference_mode()
     def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
         """The logarithm of how likely the reader alone finds it that a reply begins so."""
+        return float(self._likelihoods(*self._fitted(prompt), reply).sum())
+
+    @torch.inference_mode()
+    def opinion(self, prompt: Prompt, reply: str) -> Opinion:
+        """What the reader alone thinks of a finished reply: one pass over question and reply."""
+        tokens = self.encode(reply)
+        beginning, turn = self._fitted(prompt)
+        likelihoods = self._likelihoods(beginning, turn, tokens).tolist()
+        texts = self._tokenizer.pieces(tokens)
+        return opinion_of(
+            [Read(*read) for read in zip(texts, tokens, likelihoods, strict=True)],
+            {*beginning, *turn},
+        )
+
+    def _fitted(self, prompt: Prompt) -> tuple[list[int], list[int]]:
+        """The tokens of all that comes before the question, and of the question."""
         beginning, turns, turn = self._fit(prompt)
-        known = self._read_kept(beginning + [token for past in turns for token in past])
+        return beginning + [token for past in turns for token in past], turn
+
+    def _likelihoods(
+        self, beginning: Sequence[int], turn: Sequence[int], reply: Sequence[int]
+    ) -> Tensor:
+        """The logarithm of how likely the reader finds each token of a reply, (reply)."""
+        known = self._read_kept(beginning)
         read = self._read_on([*turn, *reply], known).states[-len(reply) - 1 : -1]
         odds = F.linear(read, self._reader.embedding).log_softmax(-1)  # (reply, all tokens)
-        return float(odds.gather(1, torch.tensor(reply)[:, None]).sum())
+        return odds.gather(1, torch.tensor(reply)[:, None])[:, 0]
 
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None
@@ -353,3 +376,4 @@ def check_fit(card: Card, vocabulary: Tensor, tokenizer: Tokenizer, path: Path) 
 
 _: type[Writer] = EmbeddedWriter
 __: type[Denoiser] = EmbeddedWriter
+___: type[Proofreader] = EmbeddedWriter
