@@ -55,6 +55,19 @@ _MARK = re.compile(
 _STRAY = re.compile(
     r"^[.,;:!?)%]+|[,;:(][\s,;:]*(?=[.,;:!?)])|(?<=[.!?])\s+[.,;:!?]|[$\u20ac\u00a3](?!\s?\d)"
 )
+# Two words that lost the space or the letters between them, by how they are written.
+_TORN = re.compile(
+    r"(?<=[^\W\d_][^\W\d_])[.,;:!?]+['\u2019]?[^\W\d_]+"  # "welcome.oun", "I:'t"
+    r"|\b\d+(?!(?:st|nd|rd|th|am|pm|s|x|m|km|cm|mm|kg|g|l|ml|gb|mb|kw|mph|hrs?|mins?)\b)[a-z]{2,}"
+    r"|(?<![nN])['\u2019]t(?![^\W\d_])|(?<!\bI)(?<!\bi)['\u2019]m\b"  # "room't", "No'm"
+    r"|(?<=[.!?] )[a-z][^\W_]*"  # a sentence without its beginning
+    r"|[?!][.,;:]|(?<![.m])[.,;:][?!]|[^\S\n]*\n\s*",
+)
+# A word that needs a noun, before a mark or a word that is none.
+_BARE = re.compile(
+    r"\b(?:the|an?|your|our|my|their|every)"
+    r"(?=[,;:]| (?:the|an?|your|our|my|their|I|is|are|and|of|you)\b)"
+)
 # "that that" and the like are English; digits repeat inside phone numbers.
 _DOUBLES = {
     *("that", "had", "is", "very", "really", "so", "no", "yes", "bye", "ha", "la", "well", "now"),
@@ -84,6 +97,11 @@ def form_problems(reply: str, *, known: str = "") -> Iterator[Problem]:
 
     for match in (*_MARK.finditer(reply), *_STRAY.finditer(reply)):
         yield Problem("mark", *match.span(), f"cannot be spoken: {match[0]!r}")
+
+    for match in (*_TORN.finditer(reply), *_BARE.finditer(reply)):
+        start, end = match.start(), min(len(reply), match.end() + 1)
+        if reply[max(0, start - 6) : end].lower() not in known.lower():
+            yield Problem("torn", *match.span(), f"no English: {reply[start:end]!r}")
 
     yield from _loops(reply, words, known.lower())
     yield from _cut_off(reply)

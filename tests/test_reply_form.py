@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atonce.agent.reply_form import MAX_WORDS, form_problems, sentences
+from atonce.llm.corpus import load_packs
+
+CORPUS = Path(__file__).parent.parent / "corpus"
+LABELLED = Path(__file__).parent / "data" / "replies.jsonl"
 
 
 def found(reply: str, known: str = "") -> list[tuple[str, str]]:
@@ -137,3 +144,51 @@ def test_every_fault_has_a_place_in_the_text(text: str) -> None:
 @given(st.text(max_size=200))
 def test_sentences_cover_the_text(text: str) -> None:
     assert "".join(sentence.text for sentence in sentences(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("reply", "span"),
+    [
+        ("You're welcome.oun!", ".oun"),
+        ("I'm sorry, I:'t have that.", "'t"),
+        ("Visitors over 6mont pay.", "6mont"),
+        ("The loom is in room't6 now.", "'t"),
+        ("No'm sorry.", "'m"),
+        ("It costs $5. front place is free.", "front"),
+        ("Hello and welcome?.", "?."),
+        ("A lift goes a\n I to all floors.", "\n "),
+        ("I'm sorry my computer, the, sorry.", "the"),
+        ("Chipping an, costs $23.", "an"),
+        ("Sell me a I and petrol.", "a"),
+    ],
+)
+def test_torn_words_are_found(reply: str, span: str) -> None:
+    assert ("torn", span) in found(reply)
+
+
+def test_what_the_facts_write_so_is_not_torn() -> None:
+    assert found("Ask for the O.K.shop.", known="The O.K.shop is open.") == []
+    assert found("It takes 20min. We don't mind, I'm sure.") == []
+
+
+def test_no_right_reply_of_the_packs_is_torn() -> None:
+    told = (
+        text
+        for pack in load_packs(CORPUS / "dev")
+        for turns in pack.dialogues
+        for turn in turns
+        for text in turn.replies
+    )
+    assert [text for text in told if any(kind == "torn" for kind, _ in found(text))] == []
+
+
+def test_garbled_replies_that_were_really_written_are_caught_by_form() -> None:
+    scenes = [json.loads(line) for line in LABELLED.read_text("utf-8").splitlines()]
+    replies = [(one["label"], one["reply"], scene) for scene in scenes for one in scene["replies"]]
+    torn = {"good": 0, "garbled": 0}
+    for label, reply, scene in replies:
+        known = "\n".join((scene["role"], *scene["facts"]))
+        torn[label] += any(kind == "torn" for kind, _ in found(reply, known))
+
+    assert torn["good"] == 0
+    assert torn["garbled"] >= 35  # of 102; the others are English by their form
