@@ -22,8 +22,9 @@ from atonce.agent.events import (
     TalkEnded,
 )
 from atonce.agent.talk_format import Expected, ExpectedLine, ExpectedTurn
-from atonce.agent.talk_record import Recording, TurnRecord, between, holds, plain
+from atonce.agent.talk_record import Recording, between, holds, plain, prompt_of
 from atonce.agent.talk_script import Talk
+from atonce.agent.talk_turns import TalkTurn
 from atonce.agent.voice_track import BLOCK_S, STILL_DB, VoiceTrack
 from atonce.speech.chunker import chunks
 from atonce.speech.spoken import speak, speakable
@@ -41,7 +42,7 @@ _WHOLE = 0.9
 """Share of a word that has to be there where nothing may be lost."""
 
 
-def unmet(talk: Talk, recording: Recording, turns: Sequence[TurnRecord]) -> list[str]:
+def unmet(talk: Talk, recording: Recording, turns: Sequence[TalkTurn]) -> list[str]:
     """All that was expected and is not so."""
     events = recording.events
     return [
@@ -69,7 +70,7 @@ def _about_the_script(recording: Recording) -> Iterator[str]:
 
 
 def _about_turns(
-    expected: Sequence[ExpectedTurn] | None, recording: Recording, turns: Sequence[TurnRecord]
+    expected: Sequence[ExpectedTurn] | None, recording: Recording, turns: Sequence[TalkTurn]
 ) -> Iterator[str]:
     if expected is None:
         return
@@ -83,7 +84,7 @@ def _about_turns(
             yield f"turn {number}: {sentence}"
 
 
-def _about_turn(wanted: ExpectedTurn, turn: TurnRecord, recording: Recording) -> Iterator[str]:
+def _about_turn(wanted: ExpectedTurn, turn: TalkTurn, recording: Recording) -> Iterator[str]:
     said = turn.reply.text if turn.reply else ""
     yield from _missing("was heard", turn.question, wanted.heard)
     yield from _missing("was replied", said, wanted.reply)
@@ -92,7 +93,7 @@ def _about_turn(wanted: ExpectedTurn, turn: TurnRecord, recording: Recording) ->
         if holds(said, words):
             yield f'the reply must not hold "{words}", but is "{said}"'
 
-    source = turn.reply.source if turn.reply else "nobody"
+    source = turn.source or "nobody"
 
     if wanted.source is not None and source != wanted.source:
         yield f"the reply was to come from {wanted.source}, not from {source}"
@@ -108,7 +109,7 @@ def _missing(what: str, text: str, wanted: Sequence[str]) -> Iterator[str]:
             yield f'"{words}" is not in what {what}: "{text}"'
 
 
-def _about_time(wanted: ExpectedTurn, turn: TurnRecord) -> Iterator[str]:
+def _about_time(wanted: ExpectedTurn, turn: TalkTurn) -> Iterator[str]:
     if wanted.within_ms is None:
         return
 
@@ -120,7 +121,7 @@ def _about_time(wanted: ExpectedTurn, turn: TurnRecord) -> Iterator[str]:
         yield f"its first sound came after {took_ms} ms, not within {wanted.within_ms} ms"
 
 
-def _about_steps(wanted: ExpectedTurn, turn: TurnRecord) -> Iterator[str]:
+def _about_steps(wanted: ExpectedTurn, turn: TalkTurn) -> Iterator[str]:
     steps = turn.planned_steps
     most = wanted.most_steps if wanted.most_steps is not None else steps
 
@@ -131,23 +132,19 @@ def _about_steps(wanted: ExpectedTurn, turn: TurnRecord) -> Iterator[str]:
         )
 
 
-def _about_end(wanted: ExpectedTurn, turn: TurnRecord, recording: Recording) -> Iterator[str]:
-    was_cut = turn.ended is not None and turn.ended.is_cut
-
-    if wanted.cut is not None and (turn.ended is None or was_cut != wanted.cut):
-        found = "never ended" if turn.ended is None else "was cut" if was_cut else "was not cut"
+def _about_end(wanted: ExpectedTurn, turn: TalkTurn, recording: Recording) -> Iterator[str]:
+    if wanted.cut is not None and (turn.ended is None or turn.is_cut != wanted.cut):
+        ended = "was cut" if turn.is_cut else "was not cut"
+        found = "never ended" if turn.ended is None else ended
         yield f"the reply was {'' if wanted.cut else 'not '}to be cut, and {found}"
 
     if wanted.remembered is True:
         yield from _about_memory(turn, recording)
 
-    past = (
-        ""
-        if turn.prompt is None
-        else " ".join(f"{exchange.question} {exchange.reply}" for exchange in turn.prompt.history)
-    )
+    prompt = prompt_of(turn, recording)
+    past = " ".join(f"{ex.question} {ex.reply}" for ex in (prompt.history if prompt else ()))
 
-    if wanted.prompt and turn.prompt is None:
+    if wanted.prompt and prompt is None:
         yield "nobody knows what its prompt was: that takes scripted engines"
     else:
         yield from _missing("stands in its prompt", past, wanted.prompt)
@@ -157,14 +154,14 @@ def _about_end(wanted: ExpectedTurn, turn: TurnRecord, recording: Recording) -> 
             yield f'"{words}" must not stand in its prompt, which holds "{past}"'
 
 
-def _about_memory(turn: TurnRecord, recording: Recording) -> Iterator[str]:
+def _about_memory(turn: TalkTurn, recording: Recording) -> Iterator[str]:
     """What is remembered of a reply is what sounded, up to one word."""
     if recording.words is None or turn.ended is None:
         yield "nobody knows what sounded of the reply: that takes scripted engines and an end"
         return
 
-    begin_s = turn.marks_s.get("first_audio", 0.0)
-    sounded = between(recording.words, begin_s - BLOCK_S, turn.marks_s["ended"] + BLOCK_S)
+    begin_s = turn.audible_s or 0.0
+    sounded = between(recording.words, begin_s - BLOCK_S, turn.ended.at_s + BLOCK_S)
     heard = plain(speakable(turn.ended.heard)).split()  # as it is said
     really = plain(" ".join(word.text for word in sounded)).split()
     shorter = min(len(heard), len(really))
@@ -243,7 +240,7 @@ def _in_time(took_ms: int | None, wanted_ms: int) -> bool:
 
 
 def _about_sound(
-    expected: Expected, recording: Recording, turns: Sequence[TurnRecord]
+    expected: Expected, recording: Recording, turns: Sequence[TalkTurn]
 ) -> Iterator[str]:
     if not (expected.said or expected.unsaid or expected.whole):
         return
@@ -277,13 +274,13 @@ def _out_of_order(sounded: str, wanted: Sequence[str]) -> Iterator[str]:
             yield f'"{words}" did not sound, or not in this order; what sounded: "{sounded}"'
 
 
-def _about_loss(number: int, turn: TurnRecord, recording: Recording) -> Iterator[str]:
+def _about_loss(number: int, turn: TalkTurn, recording: Recording) -> Iterator[str]:
     """Every word of a reply sounded once, from its beginning to its end."""
     assert recording.words is not None  # the caller looked
     written = turn.reply.text if turn.reply else ""
     wanted = [word for chunk in chunks(speak(written)) for word in plain(chunk.text).split()]
-    end_s = turn.marks_s.get("ended", recording.seconds)
-    begin_s = turn.marks_s.get("first_audio", end_s)
+    end_s = turn.ended.at_s if turn.ended else recording.seconds
+    begin_s = end_s if turn.audible_s is None else turn.audible_s
     sounded = between(recording.words, begin_s - BLOCK_S, end_s + BLOCK_S)
     found = [word for sound in sounded for word in plain(sound.text).split()]
     torn = [word.text for word in sounded if word.share < _WHOLE]

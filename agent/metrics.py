@@ -15,10 +15,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from atonce.agent.event_json import as_json, name
-from atonce.agent.events import DraftMade, LevelMeasured, SessionEvent
-from atonce.agent.talk_turns import TalkTurn, TalkTurns, number
-from atonce.agent.waterfall import bars
+from atonce.agent.events import (
+    ErrorRaised,
+    LoopMeasured,
+    PlanMade,
+    ReplyEnded,
+    ReplyWithdrawn,
+    SessionEvent,
+)
+from atonce.agent.talk_turns import TalkTurn, TalkTurns
+from atonce.agent.turn_bars import of_marks
 from atonce.config.errors import SettingsError
 from atonce.config.schema import Settings
 
@@ -66,28 +72,21 @@ class Metrics:
         follows = TalkTurns()
 
         def observe(event: SessionEvent) -> None:
-            if isinstance(event, LevelMeasured):
-                return
-
-            # A canvas as data is long, and nobody looks at it here.
-            is_draft = isinstance(event, DraftMade)
-            told = {"event": name(event), "at_s": event.at_s} if is_draft else as_json(event)
-            turn = follows.take(told)
-            self._count(told)
-            if turn is not None:
+            turn = follows.take(event)
+            self._count(event)
+            if turn is not None and isinstance(event, ReplyEnded | ReplyWithdrawn):
                 self._note(turn)
 
         return observe
 
-    def _count(self, told: dict[str, object]) -> None:
-        match told["event"]:
-            case "plan_made":
-                plan = told["plan"]
-                self.planned.set(number(plan, "steps") if isinstance(plan, dict) else 0)
-            case "error_raised":
+    def _count(self, event: SessionEvent) -> None:
+        match event:
+            case PlanMade():
+                self.planned.set(event.plan.steps)
+            case ErrorRaised():
                 self.errors.inc()
-            case "loop_measured":
-                self.lag.set(number(told, "lag_p99_ms") / 1000)
+            case LoopMeasured():
+                self.lag.set(event.lag_p99_ms / 1000)
             case _:
                 pass
 
@@ -124,7 +123,7 @@ def tracer(provider: Any, settings: Settings, *, offset_s: float) -> Callable[[T
             **names,
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.name": "atonce",
-            "gen_ai.usage.input_tokens": turn.prompt,
+            "gen_ai.usage.input_tokens": turn.prompt_tokens,
             "gen_ai.output.type": "speech",
             "gen_ai.request.seed": settings.llm.seed,
             "atonce.source": turn.source,
@@ -137,7 +136,7 @@ def tracer(provider: Any, settings: Settings, *, offset_s: float) -> Callable[[T
         }
         root = made.start_span("invoke_agent atonce", start_time=_ns(zero_s), attributes=of_turn)
         within = _within(root)
-        rows = bars(turn.marks_s)
+        rows = of_marks(turn.marks_s)
         for bar in rows:
             attributes = {"gen_ai.operation.name": "chat"} if bar.name.startswith("draft_") else {}
             span = made.start_span(

@@ -8,13 +8,14 @@ Rule 3. Times in messages are milliseconds since the talk began, as in `audio_st
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 
 from atonce.agent import events as e
 from atonce.agent.conversation import heard_text
 from atonce.agent.event_json import as_json
-from atonce.agent.turn_bars import TurnBars
+from atonce.agent.talk_turns import TalkTurns
+from atonce.agent.turn_bars import of_turn
 
 Message = dict[str, object]
 """What is sent as JSON; `type` names it, `event_id` numbers it."""
@@ -51,7 +52,7 @@ class RealtimeEvents:
         self._settled = ""  # what of this utterance was sent as final words
         self._written: dict[int, str] = {}  # replies that are settled and not yet audible
         self._sounding = ""  # what is said now, as written
-        self._bars = TurnBars()
+        self._turns = TalkTurns()
 
     def opened(self, opening: Opening) -> Message:
         """The first message of a talk."""
@@ -88,11 +89,14 @@ class RealtimeEvents:
     def translate(self, event: e.SessionEvent) -> list[Message]:
         """An event as messages, in order; none where it tells a page nothing."""
         messages = self._of_person(event) or self._of_reply(event) or self._of_talk(event)
-        bars = self._bars.receive(event)
+        turn = self._turns.take(event)
 
-        if bars:
-            told = [asdict(bar) for bar in bars]
-            messages.append(self._message("atonce.timeline", response_id=self._response, bars=told))
+        if turn is not None and isinstance(event, e.FirstAudio):
+            bars = [
+                {"name": bar.name, "start_ms": bar.start_ms, "end_ms": bar.end_ms}
+                for bar in of_turn(turn)
+            ]
+            messages.append(self._message("atonce.timeline", response_id=self._response, bars=bars))
 
         return messages
 

@@ -27,8 +27,9 @@ from atonce.agent.fake_voice import FoundWord, SoundBook, spoken
 from atonce.agent.rehearsal_engines import Cast, TalkClock, real, scripted
 from atonce.agent.session import Session
 from atonce.agent.talk_format import CallerLine
-from atonce.agent.talk_record import Recording, TurnRecord, turns_of
+from atonce.agent.talk_record import Recording, moved, turns_of
 from atonce.agent.talk_script import Talk
+from atonce.agent.talk_turns import TalkTurn
 from atonce.config import models, registry
 from atonce.config.load import Loaded, defaults, load
 from atonce.config.schema import Settings
@@ -49,7 +50,7 @@ class Rehearsal:
     """Its script."""
     recording: Recording
     """All that sounded and was told."""
-    turns: tuple[TurnRecord, ...]
+    turns: tuple[TalkTurn, ...]
     """Every question that was answered."""
     unmet: tuple[str, ...]
     """What was expected and is not so, a sentence each."""
@@ -108,17 +109,17 @@ def _recorded(caller: Caller, cast: Cast) -> Recording:
     # The loudspeaker was filled one frame further than the microphone was heard.
     played = np.concatenate([empty, *caller.tracks.played])[: len(heard)]
     words = None if cast.mouth is None else _words(cast.mouth, played, rate_hz, caller.began_s)
+    prompts = cast.writer.prompts if cast.writer else []
     return Recording(
         rate_hz=rate_hz,
         heard=heard,
         played=played,
-        began_s=caller.began_s,
         lines=tuple(caller.said),
         unsaid=tuple(caller.unsaid),
         is_timed_out=caller.is_timed_out,
-        events=tuple(caller.events),
+        events=tuple(moved(event, -caller.began_s) for event in caller.events),
         words=words,
-        prompts=tuple(cast.writer.prompts) if cast.writer else (),
+        prompts=tuple((at_s - caller.began_s, prompt) for at_s, prompt in prompts),
         lost_frames=caller.lost_frames,
         most_waiting=caller.most_waiting,
     )

@@ -65,7 +65,7 @@ def _wave(axes: Any, samples: Samples, rate_hz: int, middle: float, colour: str)
 
 def _states(axes: Any, recording: Recording) -> None:
     changes = [event for event in recording.events if isinstance(event, StateChanged)]
-    starts = [0.0, *(event.at_s - recording.began_s for event in changes)]
+    starts = [0.0, *(event.at_s for event in changes)]
     names = ["listening", *(event.state for event in changes)]
     ends = [*starts[1:], recording.seconds]
 
@@ -80,7 +80,7 @@ def _turns(axes: Any, rehearsal: Rehearsal) -> None:
         axes.text(line.begin_s, 2.5, _short(what), fontsize=7, color=_PERSON)
 
     for turn in rehearsal.turns:
-        first_s = turn.marks_s.get("first_audio")
+        first_s = turn.audible_s
 
         if first_s is None:
             continue

@@ -22,11 +22,10 @@ from rich.table import Table
 
 from atonce.agent.event_json import as_json
 from atonce.agent.rehearsal import Rehearsal
-from atonce.agent.talk_record import Recording, TurnRecord
+from atonce.agent.talk_record import Recording
+from atonce.agent.talk_turns import TalkTurn
 from atonce.config.errors import AudioError
 
-_TIMES = frozenset(("at_s", "from_s", "speech_end_s"))
-"""Fields of events that are moments on the session's clock."""
 _PLACES = 6
 
 
@@ -50,7 +49,7 @@ def write(rehearsal: Rehearsal, folder: Path) -> None:
 
 def events(recording: Recording) -> Iterator[dict[str, object]]:
     """All events in seconds of the talk; the person's lines are among them."""
-    told = [_of_the_talk(as_json(event), recording.began_s) for event in recording.events]
+    told = [as_json(event) for event in recording.events]
     said = [
         {
             "event": "line_said",
@@ -63,15 +62,15 @@ def events(recording: Recording) -> Iterator[dict[str, object]]:
     yield from sorted([*told, *said], key=_moment)
 
 
-def turn_json(turn: TurnRecord) -> dict[str, object]:
+def turn_json(turn: TalkTurn) -> dict[str, object]:
     """One question, for programs."""
     return {
         "turn": turn.number,
         "heard": turn.question,
         "reply": turn.reply.text if turn.reply else None,
-        "source": turn.reply.source if turn.reply else None,
+        "source": turn.source or None,
         "steps": turn.reply.steps if turn.reply else None,
-        "marks_ms": turn.marks_ms,
+        "marks_ms": {name: round(1000 * at_s) for name, at_s in turn.marks_s.items()},
         "first_audio_ms": turn.first_audio_ms,
         "sounded": turn.ended.heard if turn.ended else None,
         "cut": turn.ended.is_cut if turn.ended else None,
@@ -90,9 +89,9 @@ def show(rehearsal: Rehearsal) -> None:
         table.add_row(
             str(number),
             "–" if took_ms is None else f"{took_ms} ms",
-            turn.reply.source if turn.reply else "–",
+            turn.source or "–",
             turn.question,
-            (turn.reply.text if turn.reply else "–") + (" (cut)" if _is_cut(turn) else ""),
+            (turn.reply.text if turn.reply else "–") + (" (cut)" if turn.is_cut else ""),
         )
 
     Console(highlight=False).print(table)
@@ -109,19 +108,6 @@ def draw(rehearsal: Rehearsal, picture: Path) -> None:
         raise AudioError(
             f"{picture} cannot be written: {error.strerror or error}; choose another folder (--out)"
         ) from error
-
-
-def _is_cut(turn: TurnRecord) -> bool:
-    return turn.ended is not None and turn.ended.is_cut
-
-
-def _of_the_talk(event: Mapping[str, object], began_s: float) -> dict[str, object]:
-    return {
-        name: round(value - began_s, _PLACES)
-        if name in _TIMES and isinstance(value, int | float)
-        else value
-        for name, value in event.items()
-    }
 
 
 def _moment(event: Mapping[str, object]) -> float:

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from atonce.agent.events import DraftMade, Event, PlanMade, QuestionHeard, ReplyChecked
+from atonce.agent.turn_bars import of_marks
 from atonce.agent.waterfall import waterfall
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ SOURCES = {
     "denoiser": "written by the diffusion model",
     "twin": "written word by word by the reader's twin: no draft passed the check",
     "fact": "the best-matching fact, read out: no draft passed the check",
+    "courtesy": "the sentence of the settings for small talk",
     "unknown": "the honest sentence: neither a draft nor a fact would do",
 }
 
@@ -95,7 +97,7 @@ class Screen:
             Text.assemble(("sound  ", "dim"), f"{out} ({outcome.audio.seconds:.1f} s)"),
             soft_wrap=True,
         )
-        console.print(waterfall(outcome.timeline.marks_s, budget_s=outcome.budget_s))
+        console.print(waterfall(of_marks(outcome.timeline.marks_s), budget_s=outcome.budget_s))
 
     def _draw(self, line: Text) -> None:
         if self._live is None:

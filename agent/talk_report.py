@@ -12,8 +12,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from atonce.agent.talk_turns import TalkTurn, TalkTurns, number
+from atonce.agent.event_json import event_of
+from atonce.agent.events import (
+    ReplyEnded,
+    ReplyWithdrawn,
+    SessionEvent,
+    SpeechDetected,
+    SpeechStopped,
+)
+from atonce.agent.talk_turns import TalkTurn, TalkTurns
 from atonce.agent.timeline import percentiles
+from atonce.agent.turn_bars import of_marks
 from atonce.agent.waterfall import waterfall
 from atonce.config.errors import AtonceError, UsageError
 
@@ -61,32 +70,48 @@ def read(log: Path) -> Talk:
             f"{file}: {error.strerror or error}; name the folder that `atonce talk --log` wrote"
         ) from error
 
-    told = [event for line in lines if line.strip() and (event := _event(line)) is not None]
-    broken = sum(bool(line.strip()) for line in lines) - len(told)
-    if not told:
+    events: list[SessionEvent] = []
+    lines = [line for line in lines if line.strip()]
+    broken = 0
+    for line in lines:
+        try:
+            event = _event(line)
+        except ValueError:
+            broken += 1
+            continue
+
+        events += [event] if event is not None else []
+
+    if broken == len(lines):
         raise UsageError(f"{file} holds no events: it is not the log of a talk, or an empty one")
 
+    return Talk(tuple(_turns(events)), tuple(_spoken(events)), _budget_s(file.parent), broken)
+
+
+def _event(line: str) -> SessionEvent | None:
+    """None: it tells of something beside the talk. ValueError: it is no event."""
+    told = json.loads(line)
+    if not isinstance(told, dict) or not isinstance(told.get("event"), str):
+        raise ValueError("no event")
+
+    return event_of(told)
+
+
+def _turns(events: Sequence[SessionEvent]) -> Iterator[TalkTurn]:
     follows = TalkTurns()
-    turns = [turn for event in told if (turn := follows.take(event)) is not None]
-    return Talk(tuple(turns), tuple(_spoken(told)), _budget_s(file.parent), broken)
+    for event in events:
+        turn = follows.take(event)
+        if turn is not None and isinstance(event, ReplyEnded | ReplyWithdrawn):
+            yield turn
 
 
-def _event(line: str) -> dict[str, object] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
-
-
-def _spoken(told: Sequence[dict[str, object]]) -> Iterator[tuple[float, float]]:
+def _spoken(events: Sequence[SessionEvent]) -> Iterator[tuple[float, float]]:
     begun: float | None = None
-    for event in told:
-        if event["event"] == "speech_detected":
-            begun = number(event, "from_s")
-        elif event["event"] == "speech_stopped" and begun is not None:
-            yield begun, number(event, "speech_end_s")
+    for event in events:
+        if isinstance(event, SpeechDetected):
+            begun = event.from_s
+        elif isinstance(event, SpeechStopped) and begun is not None:
+            yield begun, event.speech_end_s
             begun = None
 
 
@@ -199,10 +224,16 @@ def _print_turn(talk: Talk, wanted: int) -> None:
         raise UsageError(f"there is no turn {wanted} in this log; there are: {known}")
 
     console = Console(highlight=False)
-    for name in ("question", "reply", "heard", "source", "reason"):
-        console.print(f"{name:9}{getattr(turn, name)}", markup=False, soft_wrap=True)
+    for name, text in (
+        ("question", turn.question),
+        ("reply", turn.reply.text if turn.reply else ""),
+        ("heard", turn.heard),
+        ("source", turn.source),
+        ("reason", turn.reason),
+    ):
+        console.print(f"{name:9}{text}", markup=False, soft_wrap=True)
 
-    console.print(waterfall(turn.marks_s, budget_s=talk.budget_s))
+    console.print(waterfall(of_marks(turn.marks_s), budget_s=talk.budget_s))
 
 
 # ---- the picture ----

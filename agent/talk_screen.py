@@ -30,7 +30,7 @@ from atonce.agent import screen
 from atonce.agent.events import DraftMade, SessionEvent, WordsHeard
 from atonce.agent.native_noise import caught
 from atonce.agent.talk_view import Line, TalkView
-from atonce.agent.turn_bars import Bar
+from atonce.agent.waterfall import waterfall
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +41,8 @@ ENDED_S = 2.0
 METER = 20
 """Cells of the level meter: 3 dB each."""
 LOUDEST_DB, QUIETEST_DB = 0.0, -60.0
-BARS = 40
-"""Cells of the waterfall."""
 MOST_BARS = 9
-"""Rows of it; a talk has to fit on a small terminal."""
+"""Rows of the waterfall; a talk has to fit on a small terminal."""
 STATES = {
     "listening": ("listening", "green"),
     "hearing": ("hearing you", "cyan"),
@@ -175,7 +173,7 @@ def picture(view: TalkView, *, keys: str = "", deaf: str = "") -> RenderableType
     rows += [_head("you", _words(view)), _head("agent", _reply(view))]
 
     if view.bars:
-        rows += [Text(""), waterfall(view.bars)]
+        rows += [Text(""), waterfall(view.bars, most=MOST_BARS)]
 
     if keys:
         rows.append(Text(keys, "dim", no_wrap=True, overflow="ellipsis"))
@@ -198,26 +196,6 @@ def meter(level_db: float, floor_db: float) -> Text:
     text.append("▏")
     text.append(f" {max(level_db, -99):4.0f} dB", "dim")
     return text
-
-
-def waterfall(bars: tuple[Bar, ...]) -> Table:
-    """Where the time of a turn went: zero is the end of the last word."""
-    shown = bars if len(bars) <= MOST_BARS else (*bars[:4], *bars[4 - MOST_BARS :])
-    begin_ms = min(0, *(bar.start_ms for bar in shown))
-    whole_ms = max(1, max(bar.end_ms for bar in shown) - begin_ms)
-    table = Table.grid(padding=(0, 1))
-    table.add_column(style="dim", min_width=15)
-    table.add_column(justify="right", min_width=6)
-    table.add_column(no_wrap=True)
-
-    for bar in shown:
-        left = round(BARS * (bar.start_ms - begin_ms) / whole_ms)
-        length = max(1, round(BARS * (bar.end_ms - bar.start_ms) / whole_ms))
-        left = min(left, BARS - 1)
-        drawn = Text(" " * left + "█" * min(length, BARS - left), "cyan")
-        table.add_row(bar.name, f"{bar.end_ms} ms", drawn)
-
-    return table
 
 
 def _status(view: TalkView, deaf: str) -> Text:

@@ -24,15 +24,13 @@ from atonce.agent.events import (
     SentenceSaid,
     SessionEvent,
     SpeechDetected,
-    SpeechPaused,
-    SpeechStopped,
     State,
     StateChanged,
     TalkEnded,
     WordsHeard,
 )
-from atonce.agent.reply_rules import Reply
-from atonce.agent.turn_bars import Bar, TurnBars
+from atonce.agent.talk_turns import TalkTurn, TalkTurns
+from atonce.agent.turn_bars import Bar, of_turn
 from atonce.llm.protocols import Draft
 
 SILENT_DB = -90.0
@@ -89,31 +87,27 @@ class TalkView:
     """Of every answer, from the last word to the first sound."""
     turns: int = 0
     """Answers of which something was heard."""
-    _questions: dict[int, str] = field(default_factory=dict)
-    _replies: dict[int, Reply] = field(default_factory=dict)
-    _waited_ms: dict[int, int] = field(default_factory=dict)
-    _spoken_end_s: float | None = None
-    _untold: str = ""
+    _turns: TalkTurns = field(default_factory=TalkTurns)
     _is_sounding: bool = False
-    _bars: TurnBars = field(default_factory=TurnBars)
+    _untold: str = ""
 
     def receive(self, event: SessionEvent) -> list[Line]:
         """What happened next; what is over by it."""
-        self.bars = self._bars.receive(event) or self.bars
+        turn = self._turns.take(event)
 
         match event:
             case LevelMeasured():
                 self.level_db, self.floor_db = event.level_db, event.floor_db
             case StateChanged():
                 self.state = event.state
-            case SpeechDetected() | SpeechPaused() | SpeechStopped() | WordsHeard():
+            case SpeechDetected() | WordsHeard():
                 self._hear(event)
             case _:
                 self._write(event)
 
-        return self._over(event)
+        return self._over(event, turn)
 
-    def _over(self, event: SessionEvent) -> list[Line]:
+    def _over(self, event: SessionEvent, turn: TalkTurn | None) -> list[Line]:
         match event:
             case ErrorRaised():
                 return [Line("note", event.message)]
@@ -121,19 +115,17 @@ class TalkView:
                 return self._all_over(event)
             case SentenceSaid():
                 return self._question(self._untold)
-            case FirstAudio():
-                return self._audible(event)
+            case FirstAudio() if turn is not None:  # else: a sentence of the agent's own
+                return self._audible(turn)
             case ReplyEnded():
-                return self._ended(event)
+                return self._ended(event, turn)
             case _:
                 return []
 
-    def _hear(self, event: SpeechDetected | SpeechPaused | SpeechStopped | WordsHeard) -> None:
+    def _hear(self, event: SpeechDetected | WordsHeard) -> None:
         match event:
             case SpeechDetected():
                 self.words, self.settled = "", 0
-            case SpeechPaused() | SpeechStopped():
-                self._spoken_end_s = event.speech_end_s
             case WordsHeard():
                 self.words, self.settled = event.text, event.settled
                 self._untold = event.text if event.is_final else self._untold
@@ -141,7 +133,6 @@ class TalkView:
     def _write(self, event: SessionEvent) -> None:
         match event:
             case ReplyStarted():
-                self._questions[event.reply] = event.question
                 self.draft, self.reply, self.check, self.repair = None, "", "", 0
             case PlanMade():
                 self.steps, self.reason = event.plan.steps, event.reason
@@ -151,54 +142,48 @@ class TalkView:
                 self.check = event.verdict.problems[0].detail
             case ReplySettled():
                 self.draft, self.reply = None, event.reply.text
-                self._replies[event.number] = event.reply
             case ReplyWithdrawn():
-                self._questions.pop(event.reply, None)
                 self.draft, self.reply = None, ""
             case NothingToSay():
                 self.check = "it holds nothing that can be spoken"
             case _:
                 pass
 
-    def _audible(self, event: FirstAudio) -> list[Line]:
-        question = self._questions.get(event.reply)
-
-        if question is None:  # a sentence of the agent's own
-            return []
-
-        if self._spoken_end_s is not None:
-            waited_ms = round(1000 * (event.at_s - self._spoken_end_s))
-            self._waited_ms[event.reply] = waited_ms
-            self.first_audio_ms.append(waited_ms)
-
+    def _audible(self, turn: TalkTurn) -> list[Line]:
+        self._is_sounding, self.bars = True, of_turn(turn)
         self.turns += 1
-        self._is_sounding = True
-        return self._question(question)
+
+        if turn.first_audio_ms is not None:
+            self.first_audio_ms.append(turn.first_audio_ms)
+
+        return self._question(turn.question)
 
     def _all_over(self, event: TalkEnded) -> list[Line]:
         cut = [Line("agent", f"{self.reply} …", "cut off")] if self._is_sounding else []
         ending = ENDINGS.get(event.reason)
         return [*cut, *([Line("note", f"the talk is over: {ending}")] if ending else [])]
 
-    def _ended(self, event: ReplyEnded) -> list[Line]:
+    def _ended(self, event: ReplyEnded, turn: TalkTurn | None) -> list[Line]:
         self._is_sounding = False
         self.reply, self.draft, self.check = "", None, ""
-        question = self._questions.pop(event.reply, None)
-        reply = self._replies.pop(event.reply, None)
         details = [
-            *([reply.source, f"K {reply.steps}"] if reply and question is not None else []),
-            *([f"repaired {reply.repaired}×"] if reply and reply.repaired else []),
-            *self._wait(event.reply),
+            *(_made(turn) if turn is not None else []),
             *(["interrupted"] if event.is_cut else []),
         ]
         text = f"{event.heard} …" if event.is_cut else event.heard
         return [Line("agent", text.strip(), ", ".join(details))]
 
-    def _wait(self, reply: int) -> list[str]:
-        waited_ms = self._waited_ms.pop(reply, None)
-        return [] if waited_ms is None else [f"first sound after {waited_ms} ms"]
-
     def _question(self, text: str) -> list[Line]:
         """What the person said, unless there is nothing new."""
         self.words, self.settled, self._untold = "", 0, ""
         return [Line("you", text)] if text else []
+
+
+def _made(turn: TalkTurn) -> list[str]:
+    """How a reply came about, and how long it took."""
+    reply, waited_ms = turn.reply, turn.first_audio_ms
+    return [
+        *([reply.source, f"K {reply.steps}"] if reply else []),
+        *([f"repaired {reply.repaired}×"] if reply and reply.repaired else []),
+        *([] if waited_ms is None else [f"first sound after {waited_ms} ms"]),
+    ]

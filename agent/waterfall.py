@@ -1,62 +1,44 @@
-"""The timeline of a turn as bars for a terminal: what took how long, from zero on. Pure."""
+"""The bars of a turn for a terminal: what took how long, from zero on. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
+from atonce.agent.turn_bars import BESIDE, Bar
+
 BAR_WIDTH = 40
-BESIDE = ("endpointed", "acknowledged")
-"""Moments beside the line: they end no stage."""
+NAME_WIDTH = 16
+"""Of the longest mark: a picture that is drawn again and again keeps its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One stage of a turn."""
-
-    name: str
-    """The mark at its end."""
-    start_s: float
-    """Seconds since zero."""
-    end_s: float
-    """Seconds since zero."""
-
-
-def bars(marks_s: Mapping[str, float]) -> list[Bar]:
-    """Mark → seconds since zero, as stages in the order of time; a moment is a bar of no length."""
-    made: list[Bar] = []
-    before = 0.0
-    for name, at_s in sorted(marks_s.items(), key=lambda mark: mark[1]):
-        start_s = at_s if name in BESIDE else before
-        made.append(Bar(name, start_s, at_s))
-        before = before if name in BESIDE else at_s
-
-    return made
-
-
-def waterfall(marks_s: Mapping[str, float], *, budget_s: float | None = None) -> Table:
-    """Mark → seconds since zero, drawn; budget_s: where the first sound was due."""
-    rows = bars(marks_s)
-    whole = max([*(bar.end_s for bar in rows), 1e-9])
+def waterfall(
+    bars: Sequence[Bar], *, budget_s: float | None = None, most: int | None = None
+) -> Table:
+    """Bars, drawn. budget_s: where the first sound was due. most: rows, at least 5; those in the
+    middle are left out."""
+    shown = bars if most is None or len(bars) <= most else (*bars[:4], *bars[4 - most :])
+    begin_s = min(0.0, *(bar.start_s for bar in shown)) if shown else 0.0
+    whole_s = max([*(bar.end_s - begin_s for bar in shown), 1e-9])
     table = Table(box=None, show_header=True, header_style="dim", padding=(0, 1))
-    table.add_column("mark")
+    table.add_column("mark", min_width=NAME_WIDTH)
     table.add_column("ms", justify="right")
     table.add_column("took", justify="right")
-    table.add_column("")
-    for bar in rows:
-        left = round(BAR_WIDTH * bar.start_s / whole)
+    table.add_column("", no_wrap=True)
+
+    for bar in shown:
+        is_late = budget_s is not None and bar.name == "first_audio" and bar.end_s > budget_s
+        left = min(BAR_WIDTH - 1, round(BAR_WIDTH * (bar.start_s - begin_s) / whole_s))
+
         if bar.name in BESIDE:
             drawn, took, ink = "│", "", "dim"
         else:
-            drawn = "█" * max(1, round(BAR_WIDTH * (bar.end_s - bar.start_s) / whole))
-            took, ink = f"{1000 * (bar.end_s - bar.start_s):.0f}", "cyan"
+            length = max(1, round(BAR_WIDTH * (bar.end_s - bar.start_s) / whole_s))
+            drawn, took = "█" * min(length, BAR_WIDTH - left), f"{bar.end_ms - bar.start_ms}"
+            ink = "red" if is_late else "cyan"
 
-        if budget_s is not None and bar.name == "first_audio" and bar.end_s > budget_s:
-            ink = "red"
-
-        table.add_row(bar.name, f"{1000 * bar.end_s:.0f}", took, Text(" " * left + drawn, ink))
+        table.add_row(bar.name, f"{bar.end_ms}", took, Text(" " * left + drawn, ink))
 
     return table

@@ -29,7 +29,8 @@ import yaml
 from atonce.agent import rehearsal_report, talk_script
 from atonce.agent.events import LoopMeasured
 from atonce.agent.rehearsal import Rehearsal, rehearse, settings_of
-from atonce.agent.talk_record import TurnRecord, plain
+from atonce.agent.talk_record import plain
+from atonce.agent.talk_turns import TalkTurn
 from atonce.agent.timeline import at
 from atonce.config import processor
 from atonce.config.errors import AtonceError
@@ -88,7 +89,7 @@ STAGES = (
     ("transcript_final", "hearing"),
     ("prompt_read", "reading"),
     ("reply_checked", "writing"),
-    ("first_sound", "speaking"),
+    ("first_chunk", "speaking"),
     ("first_audio", "waiting"),
 )
 """Where the time goes, in its order: until this mark, in this stage. Waiting: a reply that is ready
@@ -191,7 +192,7 @@ def _talk(
 # ---- the figures ----
 
 
-def _first_audio(turns: Sequence[TurnRecord]) -> dict[str, Any]:
+def _first_audio(turns: Sequence[TalkTurn]) -> dict[str, Any]:
     heard = [turn for turn in turns if turn.first_audio_ms is not None]
     times = sorted(turn.first_audio_ms or 0 for turn in heard)
     return {
@@ -202,27 +203,29 @@ def _first_audio(turns: Sequence[TurnRecord]) -> dict[str, Any]:
             "p95": at(times, 0.95),
             "max": times[-1],
         },
-        "stages_ms": stages([turn.marks_ms for turn in heard]),
-        "sources": dict(Counter(turn.reply.source for turn in heard if turn.reply)),
+        "stages_ms": stages([turn.marks_s for turn in heard]),
+        "sources": dict(Counter(turn.source for turn in heard if turn.reply)),
         "planned_steps": dict(Counter(turn.planned_steps for turn in heard)),
-        "endpointed_ms": round(median(turn.marks_ms.get("endpointed", 0) for turn in heard)),
+        "endpointed_ms": round(
+            1000 * median(turn.marks_s.get("endpointed", 0.0) for turn in heard)
+        ),
     }
 
 
-def stages(marks_ms: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """The mean of every stage: together they are the mean first audio. A mark that a turn does not
-    have (nothing was written) takes no time."""
-    sums: Counter[str] = Counter()
+def stages(marks_s: Sequence[Mapping[str, float]]) -> dict[str, int]:
+    """The mean of every stage, ms: together they are the mean first audio. A mark that a turn does
+    not have (nothing was written) takes no time."""
+    sums_s = {stage: 0.0 for _, stage in STAGES}
 
-    for marks in marks_ms:
-        before = 0
+    for marks in marks_s:
+        before = 0.0
 
         for mark, stage in STAGES:
             now = max(before, marks.get(mark, before))
-            sums[stage] += now - before
+            sums_s[stage] += now - before
             before = now
 
-    return {stage: round(sums[stage] / max(1, len(marks_ms))) for _, stage in STAGES}
+    return {stage: round(1000 * took / max(1, len(marks_s))) for stage, took in sums_s.items()}
 
 
 def _lag_ms(*talks: Rehearsal) -> float | None:
@@ -239,11 +242,7 @@ def _lag_ms(*talks: Rehearsal) -> float | None:
 def _interruptions(done: Rehearsal) -> dict[str, object]:
     """Whom it happened to: a reply that was cut, and words that were answered as a question."""
     said = [line for line in done.recording.lines if line.number % 2 == 0]
-    cut_s = [
-        turn.marks_s["ended"]
-        for turn in done.turns
-        if turn.ended is not None and turn.ended.is_cut and "ended" in turn.marks_s
-    ]
+    cut_s = [turn.ended.at_s for turn in done.turns if turn.ended and turn.is_cut]
     cutting = [
         done.talk.caller[line.number - 1].say
         for line in said

@@ -1,12 +1,13 @@
 """Events as plain data."""
 
 import json
-from dataclasses import fields, is_dataclass
+import math
+from dataclasses import fields, is_dataclass, replace
 from typing import get_args
 
 import pytest
 
-from atonce.agent.event_json import as_json, name
+from atonce.agent.event_json import UNTOLD, as_json, event_of, name
 from atonce.agent.events import (
     DraftMade,
     LevelMeasured,
@@ -89,3 +90,45 @@ def test_a_reply_a_plan_and_a_verdict_keep_their_fields() -> None:
     assert as_json(ReplySettled(1.0, reply, 2))["reply"]["source"] == "denoiser"
     assert as_json(PlanMade(1.0, Plan(4, 40), "K 4", 1))["plan"]["deadline_s"] is None
     assert as_json(ReplyChecked(1.0, Verdict(()), final=True))["verdict"] == {"problems": []}
+
+
+# ---- back ----
+
+
+@pytest.mark.parametrize("event", every_event(), ids=name)
+def test_every_event_is_read_back_from_its_line(event: SessionEvent) -> None:
+    read = event_of(json.loads(json.dumps(as_json(event))))
+
+    if isinstance(event, DraftMade):
+        cells = tuple(replace(cell, token=UNTOLD) for cell in event.draft.cells)
+        event = replace(event, draft=replace(event.draft, cells=cells))
+
+    assert read == event
+
+
+def test_what_was_no_number_is_none_when_it_is_read_back() -> None:
+    read = event_of(as_json(LevelMeasured(1.0, float("-inf"), -60.0)))
+    assert isinstance(read, LevelMeasured)
+    assert math.isnan(read.level_db)
+
+
+def test_another_version_s_event_is_read_as_far_as_it_is_known() -> None:
+    assert event_of({"event": "log_began", "at_s": 1.0}) is None
+    told = {"event": "state_changed", "at_s": 1, "state": "listening", "mood": "fine"}
+    assert event_of(told) == StateChanged(1.0, "listening")
+    assert event_of({"event": "reply_ended", "at_s": 1, "heard": "", "is_cut": True}) is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"event": "state_changed", "at_s": 1.0}, "state_changed lacks state"),
+        ({"event": "state_changed", "at_s": "now", "state": "listening"}, "at_s cannot be 'now'"),
+        ({"event": "state_changed", "at_s": 1.0, "state": "asleep"}, "state cannot be 'asleep'"),
+        ({"event": "prompt_read", "at_s": 1.0, "tokens": 2.5}, "tokens cannot be 2.5"),
+        ({"event": "plan_made", "at_s": 1.0, "plan": 4, "reason": ""}, "plan cannot be 4"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_named(told: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        event_of(told)

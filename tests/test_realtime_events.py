@@ -23,7 +23,6 @@ from atonce.agent.realtime_commands import (
 from atonce.agent.realtime_events import Message, Opening, RealtimeEvents
 from atonce.agent.reply_check import Problem, Verdict
 from atonce.agent.reply_rules import Reply
-from atonce.agent.turn_bars import Bar, TurnBars
 from atonce.llm.protocols import Cell, Draft, Plan
 
 
@@ -226,32 +225,6 @@ def test_bars_tell_where_the_time_from_the_last_word_to_the_first_sound_went() -
         {"name": "endpoint", "start_ms": 0, "end_ms": 520},
         {"name": "on its way", "start_ms": 520, "end_ms": 600},
     ]
-
-
-def test_a_reply_that_is_begun_anew_has_the_bars_of_its_last_beginning() -> None:
-    again = [
-        e.ReplyStarted(11.52, reply=4, question="When?"),
-        e.DraftMade(11.6, draft(1), repair=1),
-        e.FirstAudio(11.9, reply=4),
-    ]
-    bars = TurnBars()
-    received = [bars.receive(event) for event in (*TURN[:-1], *again)][-1]
-    assert received is not None
-    assert [bar.name for bar in received] == [
-        "transcript",
-        "repair 1, step 1",
-        "endpoint",
-        "on its way",
-    ]
-
-
-def test_a_written_question_counts_from_the_moment_at_which_it_is_taken_up() -> None:
-    bars = TurnBars()
-    assert bars.receive(e.FirstAudio(1.0)) is None
-    bars.receive(e.ReplyStarted(2.0, reply=1, question="When?"))
-    bars.receive(e.ReplyWaits(2.3, reply=1))
-    assert bars.receive(e.FirstAudio(2.5)) == (Bar("voice", 0, 300), Bar("on its way", 300, 500))
-    assert bars.receive(e.FirstAudio(3.0)) is None
 
 
 # --- commands ---

@@ -12,21 +12,24 @@ from atonce.agent.cli import main
 
 def one_turn(number: int, first_audio_s: float) -> list[dict[str, object]]:
     """A question whose last word ended at 10 s, as a log has it."""
-    reply = {"text": "We open at 9:30 am.", "source": "denoiser", "steps": 2, "forced": False}
+    reply = {"text": "We open at 9:30 am.", "source": "denoiser", "steps": 2, "repaired": 0,
+             "forced": False}  # fmt: skip
     plan = {"steps": 4, "canvas": 40}
+    draft = {"step": 1, "steps": 4, "forced": False, "text": "", "cells": []}
     end_s = first_audio_s + 2
     return [
         {"event": "speech_detected", "at_s": 9.1, "from_s": 9.0},
         {"event": "speech_paused", "at_s": 10.12, "speech_end_s": 10.0},
-        {"event": "words_heard", "at_s": 10.25, "text": "When do you open?", "is_final": True},
+        {"event": "words_heard", "at_s": 10.25, "text": "When do you open?", "settled": 4,
+         "is_final": True},
         {"event": "reply_started", "at_s": 10.25, "reply": number, "question": "When do you open?",
          "is_early": True},
         {"event": "plan_made", "at_s": 10.25, "plan": plan, "reason": "K 4", "reply": number},
         {"event": "speech_stopped", "at_s": 10.3, "speech_end_s": 10.0},
         {"event": "prompt_read", "at_s": 10.38, "tokens": 405},
-        {"event": "draft_made", "at_s": 10.42},
-        {"event": "draft_made", "at_s": 10.46},
-        {"event": "reply_checked", "at_s": 10.47, "final": True},
+        {"event": "draft_made", "at_s": 10.42, "draft": draft, "repair": 0},
+        {"event": "draft_made", "at_s": 10.46, "draft": draft, "repair": 0},
+        {"event": "reply_checked", "at_s": 10.47, "verdict": {"problems": []}, "final": True},
         {"event": "reply_settled", "at_s": 10.47, "reply": reply, "number": number},
         {"event": "reply_waits", "at_s": 10.55, "reply": number},
         {"event": "first_audio", "at_s": first_audio_s, "reply": number},
@@ -97,3 +100,16 @@ def test_a_line_that_was_cut_off_is_left_out_and_told(
 
     assert main(["report", str(log)]) == 0
     assert "1 lines of" in capsys.readouterr().err
+
+
+def test_what_a_log_tells_beside_the_talk_is_passed_over(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (log / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"event": "log_began", "at_s": 1.0}\n')
+        file.write('{"event": "first_audio", "at_s": "soon", "reply": 1}\n')
+
+    assert main(["report", str(log)]) == 0
+    told = capsys.readouterr()
+    assert "2 replies were heard" in told.out
+    assert "1 lines of" in told.err

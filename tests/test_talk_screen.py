@@ -142,7 +142,7 @@ def test_words_appear_as_they_are_heard_and_the_reply_as_it_denoises() -> None:
     assert any("speaking" in each and REPLY in each and "K 4" in each for each in seen)
     assert "room for 6" in seen[-1]
     assert "transcript" in seen[-1]  # the waterfall of the turn stays
-    assert "on its way       650 ms" in seen[-1]
+    assert "on its way        650    10" in seen[-1]
     assert REPLY not in seen[-1]
 
 
