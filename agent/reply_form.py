@@ -52,6 +52,8 @@ _MARK = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f]+",
     re.M,
 )
+_SAYABLE = frozenset("[]hw")
+"""How marks begin that can be said where somebody wrote them: brackets, addresses (spoken.py)."""
 _STRAY = re.compile(
     r"^[.,;:!?)%]+|[,;:(][\s,;:]*(?=[.,;:!?)])|(?<=[.!?])\s+[.,;:!?]|[$\u20ac\u00a3](?!\s?\d)"
 )
@@ -96,6 +98,9 @@ def form_problems(reply: str, *, known: str = "") -> Iterator[Problem]:
         return
 
     for match in (*_MARK.finditer(reply), *_STRAY.finditer(reply)):
+        if match[0][:1] in _SAYABLE and match[0] in known:
+            continue
+
         yield Problem("mark", *match.span(), f"cannot be spoken: {match[0]!r}")
 
     for match in (*_TORN.finditer(reply), *_BARE.finditer(reply)):
@@ -104,7 +109,7 @@ def form_problems(reply: str, *, known: str = "") -> Iterator[Problem]:
             yield Problem("torn", *match.span(), f"no English: {reply[start:end]!r}")
 
     yield from _loops(reply, words, known.lower())
-    yield from _cut_off(reply)
+    yield from _cut_off(reply, known)
 
     if len(words) > MAX_WORDS:
         yield Problem("too long", words[MAX_WORDS].start(), len(reply), f"{len(words)} words")
@@ -158,7 +163,8 @@ def _repeated_sentences(reply: str) -> Iterator[Problem]:
         seen.add(words)
 
 
-def _cut_off(reply: str) -> Iterator[Problem]:
+def _cut_off(reply: str, known: str) -> Iterator[Problem]:
+    """A fact that was written without its full stop may end so."""
     for sentence in sentences(reply):
         words = list(_WORD.finditer(sentence.text))
 
@@ -168,6 +174,8 @@ def _cut_off(reply: str) -> Iterator[Problem]:
             start, end = (sentence.start + place for place in words[-1].span())
             yield Problem("cut off", start, end, f"a sentence ends in {words[-1][0]!r}")
 
-    if not re.search(r"[.!?\u2026][\"')\u2019\u201d]*\s*$", reply):
+    last_sentence = sentences(reply)[-1].text.strip()
+    is_ended = re.search(r"[.!?\u2026][\"')\u2019\u201d]*\s*$", reply)
+    if not is_ended and not any(line.endswith(last_sentence) for line in known.splitlines()):
         last = list(_WORD.finditer(reply))[-1]
         yield Problem("cut off", last.start(), len(reply), "no end of the sentence")

@@ -7,13 +7,15 @@ usage: measure_check.py [--packs corpus/dev] [--wrong 500] [--seed 0] [--show]
 Right replies: every ask with every reply of every turn, slots drawn with a fixed seed. Wrong ones
 are made from them: a value replaced by another one of its kind from the same facts (swapped), or
 by one that the person suggests and the reply affirms (affirmed: of the facts, or from nowhere);
-beyond these, by one from nowhere (invented), or a name by another place's (named). --fit prints
-the weights of evidence.py, fitted on corpus/train.
+beyond these, by one from nowhere (invented), or a name by another place's (named). Garbled ones
+were really written, and labelled by hand (measure_language.py tells what the reader adds). --fit
+prints the weights of evidence.py, fitted on corpus/train.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -34,6 +36,7 @@ from atonce.llm.corpus import Pack, Scene, draw_example, draw_scene, fill, load_
 from atonce.llm.protocols import Exchange, Prompt
 
 ROOT = Path(__file__).resolve().parent.parent
+LABELLED = ROOT / "tests" / "data" / "replies.jsonl"
 TAGS = ("It's {}, isn't it?", "so that's {} right", "I heard it's {}.", "uh it was {} yeah")
 YES = ("Yes, ", "That's right. ", "Yes. ", "Exactly. ")
 
@@ -184,9 +187,25 @@ def report(packs: tuple[Pack, ...], *, count: int, seed: int, show: bool) -> Non
         of_kind = [case for made in COUNTED for case in wrong[made] if case.kind == kind]
         print_caught(f"  of kind {kind}", of_kind, missed)
 
+    for label, done in (("garbled", "caught"), ("good", "refused")):
+        some = list(labelled(label))
+        failed = sum(not passes(case) for case in some)
+        print(f"{f'labelled {label}':25s}{len(some):6d}   {done:13s}{share(failed, len(some))}")
+
     if show:
         for case in (*alarms, *missed):
             print_case(case)
+
+
+def labelled(label: str) -> Iterator[Case]:
+    """The replies that were labelled by hand as garbled, or as good."""
+    for line in LABELLED.read_text("utf-8").splitlines():
+        scene = json.loads(line)
+        for one in scene["replies"]:
+            if one["label"] == label:
+                past = tuple(Exchange(*turn) for turn in one.get("history", ()))
+                prompt = Prompt(scene["role"], tuple(scene["facts"]), one["question"], past)
+                yield Case(scene["part"], prompt, one["reply"], label)
 
 
 def passes(case: Case) -> bool:

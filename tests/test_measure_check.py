@@ -47,3 +47,13 @@ def test_a_swapped_value_is_another_one_of_its_kind(measure: ModuleType) -> None
         values = [value for value in measure.find_values(case.reply) if value.kind == case.kind]
         facts = [value for fact in case.prompt.facts for value in measure.find_values(fact)]
         assert any(measure.same(value, fact) for value in values for fact in facts)
+
+
+def test_the_check_alone_catches_part_of_what_is_garbled_and_hardly_refuses_what_is_good(
+    measure: ModuleType,
+) -> None:
+    garbled, good = (list(measure.labelled(label)) for label in ("garbled", "good"))
+    assert len(garbled) > 90
+    assert len(good) > 500
+    assert sum(not measure.passes(case) for case in garbled) / len(garbled) > 0.45
+    assert sum(not measure.passes(case) for case in good) / len(good) < 0.02

@@ -192,3 +192,13 @@ def test_garbled_replies_that_were_really_written_are_caught_by_form() -> None:
 
     assert torn["good"] == 0
     assert torn["garbled"] >= 35  # of 102; the others are English by their form
+
+
+def test_what_a_fact_holds_can_be_said() -> None:
+    fact = "There is [free] parking, see www.mill.org"
+    assert found(fact, known=f"the mill\n{fact}") == []
+    assert {"mark", "cut off"} <= {kind for kind, _ in found(fact)}
+    # but not half of it
+    assert ("cut off", "free") in [
+        (kind, span.strip("[] ")) for kind, span in found("There is [free", known=fact)
+    ]
