@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 LONGEST_MESSAGE: Final = 32_768  # characters; a question has some hundred
 LONGEST_QUESTION: Final = 1_000  # characters: more than a minute of speech
 LONGEST_DELAY_S: Final = 5.0  # a browser that says more has counted wrong
+LONGEST_ID: Final = 512  # characters, as in OpenAI's API
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,23 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A written question is there; it waits for response.create."""
+
+    item: str
+    """Its id: the client's, or one of ours."""
+    text: str
+    """Its words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Fall silent."""
+
+    wants_reply: bool = False
+    """It is refused where no reply is on the way."""
+    cause: str | None = None
+    """The message's own event_id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +78,26 @@ class Refuse:
     """The message's own event_id."""
 
 
-Command = Ask | Stop | Forget | ChooseSteps | TellDelay | Refuse
-_STOPS: Final = ("response.cancel", "output_audio_buffer.clear")
+Command = Note | Ask | Stop | Forget | ChooseSteps | TellDelay | Refuse
 _OBEYED: Final = (
     "session.update",
     "conversation.item.create",
     "response.create",
-    *_STOPS,
+    "response.cancel",
+    "output_audio_buffer.clear",
     "atonce.forget",
     "atonce.playout",
 )
+_BY_TRACK: Final = "sound comes through the connection's own track, and the server finds its ends"
+_UNSUPPORTED: Final = {
+    "input_audio_buffer.append": _BY_TRACK,
+    "input_audio_buffer.commit": _BY_TRACK,
+    "input_audio_buffer.clear": _BY_TRACK,
+    "conversation.item.truncate": "the server knows what was heard, and keeps only that",
+    "conversation.item.delete": "single items stay; atonce.forget forgets the whole talk",
+    "conversation.item.retrieve": "items are told when they come about, and not kept for asking",
+}
+"""What OpenAI's API has and this one does not, and why."""
 
 
 class RealtimeCommands:
@@ -81,9 +108,10 @@ class RealtimeCommands:
         self._least = min_steps
         self._most = max_steps
         self._question = ""  # written items that wait for response.create
+        self._items = count(1)
 
-    def receive(self, text: str | bytes) -> Command | None:
-        """What a message asks for; None where there is nothing to do yet."""
+    def receive(self, text: str | bytes) -> Command:
+        """What a message asks for."""
         if not isinstance(text, str) or len(text) > LONGEST_MESSAGE:
             limit = f"JSON text of at most {LONGEST_MESSAGE} characters is wanted"
             return Refuse("invalid_message", limit)
@@ -97,31 +125,33 @@ class RealtimeCommands:
             return Refuse("invalid_json", "a JSON object with a type is wanted")
 
         cause = message.get("event_id")
-        return self._obey(message, cause if isinstance(cause, str) else None)
+        return self._obey(message, _plain(cause)[:LONGEST_ID] if isinstance(cause, str) else None)
 
-    def _obey(self, message: dict[str, object], cause: str | None) -> Command | None:
+    def _obey(self, message: dict[str, object], cause: str | None) -> Command:
         match message.get("type"):
             case "session.update":
                 return self._choose(message, cause)
             case "conversation.item.create":
                 return self._note(message, cause)
             case "response.create":
-                return self._ask(cause)
-            case name if name in _STOPS:
+                return self._ask(message, cause)
+            case "response.cancel":
+                return Stop(wants_reply=True, cause=cause)
+            case "output_audio_buffer.clear":
                 return Stop()
             case "atonce.forget":
                 return Forget()
             case "atonce.playout":
                 return _delay(message, cause)
             case name:
-                known = ", ".join(_OBEYED)
-                return Refuse("unknown_type", f"no such type: {name!r}; known: {known}", cause)
+                return _unknown(name, cause)
 
     def _choose(self, message: dict[str, object], cause: str | None) -> Command:
         session = message.get("session")
         ours = session.get("atonce") if isinstance(session, dict) else None
+        is_all = isinstance(session, dict) and session.keys() <= {"type", "atonce"}
 
-        if not isinstance(ours, dict) or "steps" not in ours:
+        if not is_all or not isinstance(ours, dict) or ours.keys() != {"steps"}:
             return Refuse(
                 "unsupported_setting",
                 "only session.atonce.steps can be changed in a talk; the rest is the operator's",
@@ -141,11 +171,13 @@ class RealtimeCommands:
         wanted = f"a whole number from {self._least} to {self._most}, or null"
         return Refuse("invalid_steps", f"session.atonce.steps must be {wanted}", cause)
 
-    def _note(self, message: dict[str, object], cause: str | None) -> Command | None:
+    def _note(self, message: dict[str, object], cause: str | None) -> Command:
         text = _written(message.get("item"))
 
         if not text:
-            wanted = 'an item of role "user" with content of type "input_text" is wanted'
+            wanted = (
+                'an item of role "user" with nothing but content of type "input_text" is wanted'
+            )
             return Refuse("invalid_item", wanted, cause)
 
         question = f"{self._question} {text}".strip()
@@ -155,9 +187,16 @@ class RealtimeCommands:
             return Refuse("question_too_long", limit, cause)
 
         self._question = question
-        return None
+        item = message["item"]
+        told = item.get("id") if isinstance(item, dict) else None
+        is_id = isinstance(told, str) and 0 < len(told) <= LONGEST_ID
+        return Note(_plain(str(told)) if is_id else f"item_written_{next(self._items)}", text)
 
-    def _ask(self, cause: str | None) -> Command:
+    def _ask(self, message: dict[str, object], cause: str | None) -> Command:
+        if message.get("response") not in _PLAIN_RESPONSES:
+            only = "a reply is written as the operator's settings say: send response.create alone"
+            return Refuse("unsupported_setting", only, cause)
+
         question, self._question = self._question, ""
 
         if question:
@@ -167,19 +206,41 @@ class RealtimeCommands:
         return Refuse("nothing_asked", wanted, cause)
 
 
+_PLAIN_RESPONSES: Final = (None, {}, {"output_modalities": ["audio"]})
+"""What a client may say of the response that it wants: nothing that is not so anyhow."""
+
+
+def _unknown(name: object, cause: str | None) -> Refuse:
+    if isinstance(name, str) and name in _UNSUPPORTED:
+        why = f"{name} is not supported: {_UNSUPPORTED[name]}"
+        return Refuse("unsupported_type", why, cause)
+
+    told, known = repr(name)[:80], ", ".join(_OBEYED)
+    return Refuse("unknown_type", f"no such type: {told}; known: {known}", cause)
+
+
 def _written(item: object) -> str:
     """The text of a person's written item; empty where it is none."""
     if not isinstance(item, dict) or item.get("role") != "user":
         return ""
 
     content = item.get("content")
-    parts = content if isinstance(content, list) else []
-    texts = [
-        part.get("text")
-        for part in parts
-        if isinstance(part, dict) and part.get("type") == "input_text"
-    ]
-    return " ".join(" ".join(text.split()) for text in texts if isinstance(text, str)).strip()
+    texts = [_text(part) for part in content] if isinstance(content, list) else []
+    return " ".join(text for text in texts if text is not None) if None not in texts else ""
+
+
+def _text(part: object) -> str | None:
+    """Of one part of an item; None where it is something else."""
+    if not isinstance(part, dict) or part.get("type") != "input_text":
+        return None
+
+    text = part.get("text")
+    return " ".join(_plain(text).split()) if isinstance(text, str) else None
+
+
+def _plain(text: str) -> str:
+    """A text without halves of characters, which JSON can hold and nobody can send on."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _delay(message: dict[str, object], cause: str | None) -> Command:
@@ -190,7 +251,7 @@ def _delay(message: dict[str, object], cause: str | None) -> Command:
     if (
         isinstance(delay_ms, int | float)
         and not is_flag
-        and 0 <= delay_ms / 1000 <= LONGEST_DELAY_S
+        and 0 <= delay_ms <= 1000 * LONGEST_DELAY_S  # before anything is reckoned with it
     ):
         return TellDelay(delay_ms / 1000)
 

@@ -3,7 +3,9 @@
 Rule 1. A name of theirs is used only where it means the same; what they have no name for is
         `atonce.*`. docs/browser.md has the table, deviations included.
 Rule 2. Each utterance and each reply has one id, which all events about it carry.
-Rule 3. Times in messages are milliseconds since the talk began, as in `audio_start_ms`.
+Rule 3. `response.created` comes once for each reply, and `response.done` once after it, whatever
+        becomes of the reply: heard, cut, withdrawn, failed, or left behind by the end of the talk.
+Rule 4. Times in messages are milliseconds since the talk began, as in `audio_start_ms`.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ from itertools import count
 from atonce.agent import events as e
 from atonce.agent.conversation import heard_text
 from atonce.agent.event_json import as_json
+from atonce.agent.realtime_heard import HeardItems, Message
 from atonce.agent.talk_turns import TalkTurns
 from atonce.agent.turn_bars import of_turn
 
-Message = dict[str, object]
-"""What is sent as JSON; `type` names it, `event_id` numbers it."""
+__all__ = ["Message", "Opening", "RealtimeEvents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,18 @@ class RealtimeEvents:
         """began_s: when the talk began, on the session's clock."""
         self._began_s = began_s
         self._numbers = count(1)
-        self._utterance = 0
+        self._heard = HeardItems(self._message, self._ms)
         self._reply = 0
         self._sentence = 0
-        self._settled = ""  # what of this utterance was sent as final words
-        self._written: dict[int, str] = {}  # replies that are settled and not yet audible
-        self._sounding = ""  # what is said now, as written
+        self._open: dict[str, str] = {}  # responses that are created and not done, and their words
+        self._unwanted: set[str] = set()  # those that the client cancelled
+        self._is_asked = False
+        self._said = ""  # the sentence of the agent's own that sounds
+        self._sounding = ""  # the response that sounds, or sounded last
+        self._written = ""  # what is said in it
         self._turns = TalkTurns()
+
+    # ---- what the transport tells ----
 
     def opened(self, opening: Opening) -> Message:
         """The first message of a talk."""
@@ -77,18 +84,37 @@ class RealtimeEvents:
         session = {"type": "realtime", "atonce": {"steps": steps}}
         return self._message("session.updated", session=session)
 
+    def item_noted(self, item: str, text: str) -> list[Message]:
+        """A written question of the client's is there."""
+        content = [{"type": "input_text", "text": text}]
+        told = {"id": item, "object": "realtime.item", "type": "message", "status": "completed"}
+        told |= {"role": "user"}
+        names = ("conversation.item.added", "conversation.item.done")
+        return [self._message(name, item={**told, "content": content}) for name in names]
+
     def spoken(self, words: str) -> Message:
         """These spoken words have sounded: told as a place in what was written."""
-        characters = len(heard_text(self._sounding, words))
-        return self._message("atonce.spoken", response_id=self._response, characters=characters)
+        characters = len(heard_text(self._written, words))
+        return self._message("atonce.spoken", response_id=self._sounding, characters=characters)
 
     def refusal(self, code: str, message: str, cause: str | None = None) -> Message:
         """A message of the client's was not obeyed; cause: its event_id."""
         return self._error("invalid_request_error", code, message, cause)
 
+    def asked(self) -> None:
+        """The client asked something; the reply to it is not begun yet."""
+        self._is_asked = True
+
+    def cancel(self) -> bool:
+        """The client wants silence; whether there is a reply that it can cancel."""
+        is_there = bool(self._open) or self._is_asked
+        self._unwanted |= self._open.keys()
+        self._is_asked = False
+        return is_there
+
     def translate(self, event: e.SessionEvent) -> list[Message]:
         """An event as messages, in order; none where it tells a page nothing."""
-        messages = self._of_person(event) or self._of_reply(event) or self._of_talk(event)
+        messages = self._heard.receive(event) or self._of_reply(event) or self._of_talk(event)
         turn = self._turns.take(event)
 
         if turn is not None and isinstance(event, e.FirstAudio):
@@ -100,57 +126,15 @@ class RealtimeEvents:
 
         return messages
 
-    # ---- the person ----
-
-    def _of_person(self, event: e.SessionEvent) -> list[Message]:
-        match event:
-            case e.SpeechDetected():
-                self._utterance += 1
-                self._settled = ""
-                start_ms = self._ms(event.from_s)
-                name = "input_audio_buffer.speech_started"
-                return [self._message(name, audio_start_ms=start_ms, item_id=self._item)]
-            case e.SpeechStopped():
-                end_ms = self._ms(event.speech_end_s)
-                name = "input_audio_buffer.speech_stopped"
-                return [self._message(name, audio_end_ms=end_ms, item_id=self._item)]
-            case e.WordsHeard():
-                return self._words(event)
-            case e.QuestionHeard():
-                self._settled = ""
-                return [self._transcribed("completed", transcript=event.text)]
-            case _:
-                return []
-
-    def _words(self, event: e.WordsHeard) -> list[Message]:
-        """Theirs has only words that stay; a page shows those that may change, too."""
-        told = [
-            self._message(
-                "atonce.words", item_id=self._item, text=event.text, settled=event.settled
-            )
-        ]
-        settled = " ".join(event.text.split()[: event.settled])
-
-        if settled.startswith(self._settled) and len(settled) > len(self._settled):
-            delta = settled[len(self._settled) :]
-            told.append(self._transcribed("delta", delta=delta))
-            self._settled = settled
-
-        return told
-
-    def _transcribed(self, what: str, **said: str) -> Message:
-        name = f"conversation.item.input_audio_transcription.{what}"
-        return self._message(name, item_id=self._item, content_index=0, **said)
-
     # ---- the reply ----
 
     def _of_reply(self, event: e.SessionEvent) -> list[Message]:
         match event:
             case e.ReplyStarted():
-                self._reply = event.reply
-                return [
-                    self._created(self._response, is_early=event.is_early, question=event.question)
-                ]
+                self._reply, self._is_asked = event.reply, False
+                return self._create(
+                    self._response, is_early=event.is_early, question=event.question
+                )
             case e.PlanMade():
                 plan = event.plan
                 told = {"steps": plan.steps, "canvas": plan.canvas, "rule": plan.rule}
@@ -165,14 +149,13 @@ class RealtimeEvents:
             case e.ReplySettled():
                 return self._settle(event)
             case e.NothingToSay():
-                return [self._done("failed", "nothing_to_say")]
+                return self._done(self._response, "failed", "nothing_to_say")
             case _:
                 return self._of_playback(event)
 
     def _settle(self, event: e.ReplySettled) -> list[Message]:
         self._reply = event.number or self._reply
         reply = event.reply
-        self._written[self._reply] = reply.text
         made = {"source": reply.source, "steps": reply.steps, "repaired": reply.repaired}
         return [
             self._about_reply("atonce.reply", text=reply.text, forced=reply.forced, **made),
@@ -183,38 +166,69 @@ class RealtimeEvents:
         match event:
             case e.FirstAudio():
                 self._reply = event.reply or self._reply
-                self._sounding = self._written.pop(self._reply, "")
-                self._written.clear()  # whatever was withdrawn
-                return [self._about_reply("output_audio_buffer.started")]
+                return self._begin_sound(self._response)
+            case e.SentenceSaid():
+                return self._say(event)
             case e.PlaybackPaused():
-                return [self._about_reply("atonce.paused")]
+                return [self._message("atonce.paused", response_id=self._sounding)]
             case e.PlaybackResumed():
-                return [self._about_reply("atonce.resumed")]
+                return [self._message("atonce.resumed", response_id=self._sounding)]
             case e.ReplyEnded():
                 return self._end(event)
             case e.ReplyWithdrawn():
-                withdrawn = _response(event.reply or self._reply)
-                return [self._done("cancelled", "turn_detected", response=withdrawn)]
+                return self._cancel(_response(event.reply or self._reply))
             case _:
                 return []
 
-    def _end(self, event: e.ReplyEnded) -> list[Message]:
-        ended = _response(event.reply or self._reply)
-        name = f"output_audio_buffer.{'cleared' if event.is_cut else 'stopped'}"
-        status, reason = ("cancelled", "turn_detected") if event.is_cut else ("completed", None)
-        return [
-            self._message(name, response_id=ended),
-            self._done(status, reason, heard=event.heard, response=ended),
+    def _say(self, event: e.SentenceSaid) -> list[Message]:
+        """A sentence of the agent's own is a reply that was there from the beginning."""
+        self._sentence += 1
+        said = f"resp_sentence_{self._sentence}"
+        told = [
+            self._message("atonce.sentence", response_id=said, kind=event.kind, text=event.text),
+            *self._create(said, is_early=False, question=""),
+            *self._transcript(said, event.text),
+            *self._begin_sound(said),
         ]
+
+        if event.kind == "one_moment":  # nobody tells when it is over
+            return [*told, *self._done(said, "completed", heard=event.text)]
+
+        self._said = said
+        return told
+
+    def _begin_sound(self, response: str) -> list[Message]:
+        self._sounding, self._written = response, self._open.get(response, "")
+        return [self._message("output_audio_buffer.started", response_id=response)]
+
+    def _end(self, event: e.ReplyEnded) -> list[Message]:
+        """Of a reply, or of the sentence that sounds: numbers that no reply has are sentences'."""
+        reply = _response(event.reply or self._reply)
+        ended = reply if reply in self._open else self._said
+
+        if ended not in self._open:
+            return []
+
+        if event.is_cut:
+            cleared = self._message("output_audio_buffer.cleared", response_id=ended)
+            return [cleared, *self._cancel(ended, heard=event.heard)]
+
+        stopped = self._message("output_audio_buffer.stopped", response_id=ended)
+        return [stopped, *self._done(ended, "completed", heard=event.heard)]
+
+    def _cancel(self, response: str, *, heard: str = "") -> list[Message]:
+        by_client = response in self._unwanted
+        reason = "client_cancelled" if by_client else "turn_detected"
+        return self._done(response, "cancelled", reason, heard=heard)
 
     # ---- the talk ----
 
     def _of_talk(self, event: e.SessionEvent) -> list[Message]:
         match event:
             case e.StateChanged():
-                return [self._message("atonce.state", state=event.state)]
-            case e.SentenceSaid():
-                return self._sentence_said(event)
+                # Nothing is on its way any more: what was not spoken came to nothing.
+                failed = self._leave() if event.state == "listening" else []
+                return [*failed, self._message("atonce.state", state=event.state)]
             case e.LoopMeasured():
                 lag = {"lag_p99_ms": event.lag_p99_ms, "lag_max_ms": event.lag_max_ms}
                 return [self._message("atonce.loop", **lag)]
@@ -223,27 +237,19 @@ class RealtimeEvents:
             case e.ErrorRaised():
                 return [self._error("server_error", "agent_error", event.message)]
             case e.TalkEnded():
-                return [self._message("atonce.talk_ended", reason=event.reason)]
+                return [*self._leave(), self._message("atonce.talk_ended", reason=event.reason)]
             case _:
                 return []
 
-    def _sentence_said(self, event: e.SentenceSaid) -> list[Message]:
-        """A sentence of the agent's own is a reply that was there from the beginning."""
-        self._sentence += 1
-        self._sounding = event.text
-        said = f"resp_sentence_{self._sentence}"
+    def _leave(self) -> list[Message]:
+        """Be done with all that is open."""
         return [
-            self._message("atonce.sentence", response_id=said, kind=event.kind, text=event.text),
-            self._created(said, is_early=False, question=""),
-            *self._transcript(said, event.text),
-            self._done("completed", heard=event.text, response=said),
+            message
+            for response in [*self._open]
+            for message in self._done(response, "failed", "not_spoken")
         ]
 
     # ---- how messages are made ----
-
-    @property
-    def _item(self) -> str:
-        return f"item_{self._utterance}"
 
     @property
     def _response(self) -> str:
@@ -258,17 +264,25 @@ class RealtimeEvents:
     def _about_reply(self, name: str, **told: object) -> Message:
         return self._message(name, response_id=self._response, **told)
 
-    def _created(self, made: str, *, is_early: bool, question: str) -> Message:
+    def _create(self, made: str, *, is_early: bool, question: str) -> list[Message]:
+        if made in self._open:  # begun anew
+            return []
+
+        self._open[made] = ""
         response = {
             "id": made,
             "object": "realtime.response",
             "status": "in_progress",
+            "status_details": None,
             "output": [],
         }
         ours = {"is_early": is_early, "question": question}
-        return self._message("response.created", response=response, atonce=ours)
+        return [self._message("response.created", response=response, atonce=ours)]
 
     def _transcript(self, made: str, text: str) -> list[Message]:
+        if made in self._open:
+            self._open[made] = text
+
         place: Message = {"response_id": made, "item_id": f"{made}_item"}
         place |= {"output_index": 0, "content_index": 0}
         name = "response.output_audio_transcript"
@@ -278,25 +292,29 @@ class RealtimeEvents:
         ]
 
     def _done(
-        self, status: str, reason: str | None = None, *, heard: str = "", response: str = ""
-    ) -> Message:
-        details = {"type": status, "reason": reason} if reason else None
-        content = [{"type": "output_audio", "transcript": heard}] if heard else []
+        self, response: str, status: str, reason: str | None = None, *, heard: str = ""
+    ) -> list[Message]:
+        if response not in self._open:
+            return []
+
+        del self._open[response]
+        self._unwanted.discard(response)
         item = {
-            "id": f"{response or self._response}_item",
+            "id": f"{response}_item",
+            "object": "realtime.item",
             "type": "message",
             "role": "assistant",
             "status": "completed" if status == "completed" else "incomplete",
-            "content": content,
+            "content": [{"type": "output_audio", "transcript": heard}],
         }
         told = {
-            "id": response or self._response,
+            "id": response,
             "object": "realtime.response",
             "status": status,
-            "status_details": details,
+            "status_details": {"type": status, "reason": reason} if reason else None,
             "output": [item] if heard else [],
         }
-        return self._message("response.done", response=told)
+        return [self._message("response.done", response=told)]
 
     def _error(self, kind: str, code: str, message: str, cause: str | None = None) -> Message:
         told = {"type": kind, "code": code, "message": message, "param": None, "event_id": cause}

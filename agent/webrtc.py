@@ -42,6 +42,7 @@ from atonce.agent.realtime_commands import (
     Ask,
     ChooseSteps,
     Forget,
+    Note,
     RealtimeCommands,
     Refuse,
     Stop,
@@ -288,6 +289,10 @@ class WebRtc:
             self._incoming.put_nowait(track)
 
     def _receive_channel(self, channel: RTCDataChannel) -> None:
+        if self._channel is not None:  # one is enough; a second one would take the events away
+            channel.close()
+            return
+
         self._channel = channel
         channel.on("message", self._obey)
         self._send(self._events.opened(self._opening))
@@ -319,8 +324,9 @@ class WebRtc:
                 self._send(self._events.refusal(command.code, command.message, command.cause))
             case TellDelay():
                 self.delay.tell(command.delay_s)
-            case None:
-                pass
+            case Note():
+                for message in self._events.item_noted(command.item, command.text):
+                    self._send(message)
             case _ if self._talker is None:
                 self._send(self._events.refusal("not_ready", "the talk has not begun: try again"))
             case _:
@@ -329,8 +335,18 @@ class WebRtc:
     def _pass_on(self, command: Ask | Stop | Forget | ChooseSteps, talker: Talker) -> None:
         match command:
             case Ask():
+                self._events.asked()
                 talker.ask(command.text)
             case Stop():
+                is_there = self._events.cancel()
+
+                if command.wants_reply and not is_there:
+                    told = "no reply is on its way: there is nothing to cancel"
+                    self._send(
+                        self._events.refusal("response_cancel_not_active", told, command.cause)
+                    )
+                    return
+
                 talker.stop()
             case Forget():
                 talker.clear()

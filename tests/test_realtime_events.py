@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atonce.agent import events as e
+from atonce.agent import talk_script
 from atonce.agent.realtime_commands import (
     LONGEST_MESSAGE,
     LONGEST_QUESTION,
     Ask,
     ChooseSteps,
     Forget,
+    Note,
     RealtimeCommands,
     Refuse,
     Stop,
     TellDelay,
 )
 from atonce.agent.realtime_events import Message, Opening, RealtimeEvents
+from atonce.agent.rehearsal import rehearse
 from atonce.agent.reply_check import Problem, Verdict
 from atonce.agent.reply_rules import Reply
 from atonce.llm.protocols import Cell, Draft, Plan
+
+TALKS = Path(__file__).parents[1] / "examples" / "talks"
+SPEECH_STARTED = "input_audio_buffer.speech_started"
+STARTED, STOPPED, CLEARED = (
+    f"output_audio_buffer.{what}" for what in ("started", "stopped", "cleared")
+)
 
 
 def draft(step: int) -> Draft:
@@ -47,7 +57,6 @@ TURN: list[e.SessionEvent] = [
     e.ReplyChecked(11.66, Verdict(()), final=True),
     e.ReplySettled(11.66, REPLY, number=3),
     e.ReplyWaits(11.7, reply=3),
-    e.QuestionHeard(11.72, "When do you open?"),
     e.SpeechStopped(11.72, speech_end_s=11.2),
     e.FirstAudio(11.8, reply=3),
 ]
@@ -75,8 +84,8 @@ def test_a_turn_is_told_in_the_names_that_clients_of_openai_know() -> None:
         "response.created",
         "response.output_audio_transcript.delta",
         "response.output_audio_transcript.done",
-        "conversation.item.input_audio_transcription.completed",
         "input_audio_buffer.speech_stopped",
+        "conversation.item.input_audio_transcription.completed",
         "output_audio_buffer.started",
         "output_audio_buffer.stopped",
         "response.done",
@@ -154,21 +163,138 @@ def test_the_end_of_a_reply_is_its_own_although_the_next_one_is_begun() -> None:
     ]
 
 
-def test_a_sentence_of_the_agent_s_own_is_a_whole_reply() -> None:
-    names = [message["type"] for message in told(e.SentenceSaid(1.0, "greeting", "Hello!"))]
-    assert names == [
-        "atonce.sentence",
-        "response.created",
-        "response.output_audio_transcript.delta",
-        "response.output_audio_transcript.done",
-        "response.done",
-    ]
+SENTENCE = [
+    "atonce.sentence",
+    "response.created",
+    "response.output_audio_transcript.delta",
+    "response.output_audio_transcript.done",
+    "output_audio_buffer.started",
+]
+
+
+def test_a_sentence_of_the_agent_s_own_is_a_reply_of_its_own() -> None:
+    said = e.SentenceSaid(1.0, "greeting", "Hello!")
+    messages = told(said, e.ReplyEnded(2.0, "Hello!", is_cut=False, reply=1))
+    names = [message["type"] for message in messages]
+    assert names == [*SENTENCE, "output_audio_buffer.stopped", "response.done"]
+    response = messages[-1]["response"]
+    assert isinstance(response, dict)
+    assert (response["id"], response["status"]) == ("resp_sentence_1", "completed")
+
+
+def test_one_moment_please_is_over_at_once_because_its_end_is_not_told() -> None:
+    names = [message["type"] for message in told(e.SentenceSaid(1.0, "one_moment", "Wait."))]
+    assert names == [*SENTENCE, "response.done"]
+
+
+def test_a_reply_that_came_to_nothing_is_done_when_nobody_s_turn_begins() -> None:
+    started = e.ReplyStarted(1.0, reply=1, question="When?")
+    for last in (e.StateChanged(2.0, "listening"), e.TalkEnded(2.0, "error")):
+        (done,) = only(told(started, last), "response.done")
+        assert isinstance(done["response"], dict)
+        assert done["response"]["status"] == "failed"
+
+    (done,) = only(told(started, e.NothingToSay(1.5, "…"), last), "response.done")
+    assert isinstance(done["response"], dict)
+    assert done["response"]["status_details"] == {"type": "failed", "reason": "nothing_to_say"}
+
+
+def test_what_the_client_cancelled_says_so() -> None:
+    events = RealtimeEvents(began_s=0.0)
+    assert events.cancel() is False
+    events.translate(e.ReplyStarted(1.0, reply=1, question="When?"))
+    assert events.cancel() is True
+    (done,) = events.translate(e.ReplyWithdrawn(1.2, reply=1))
+    assert isinstance(done["response"], dict)
+    assert done["response"]["status_details"] == {
+        "type": "cancelled",
+        "reason": "client_cancelled",
+    }
+    assert events.cancel() is False
+
+
+COMPLETED = "conversation.item.input_audio_transcription.completed"
+WHOLE = "When do you open?"
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        [e.SpeechPaused(2.0, 1.8), e.WordsHeard(2.3, WHOLE, 4, True), e.SpeechStopped(2.6, 1.8)],
+        [e.SpeechPaused(2.0, 1.8), e.SpeechStopped(2.6, 1.8), e.WordsHeard(2.7, WHOLE, 4, True)],
+        [  # what was read at a pause is not all, where speech went on
+            e.SpeechPaused(2.0, 1.8),
+            e.WordsHeard(2.3, "When", 1, True),
+            e.SpeechStopped(4.0, 3.8),
+            e.WordsHeard(4.2, WHOLE, 4, True),
+        ],
+        [  # the next one begins before the words of this one are there
+            e.SpeechPaused(2.0, 1.8),
+            e.SpeechStopped(2.6, 1.8),
+            e.SpeechDetected(3.0, 2.9),
+            e.WordsHeard(3.1, WHOLE, 4, True),
+        ],
+    ],
+)
+def test_an_utterance_is_completed_once_with_its_words_whatever_comes_first(
+    happened: list[e.SessionEvent],
+) -> None:
+    (completed,) = only(told(e.SpeechDetected(1.0, 0.9), *happened), COMPLETED)
+    assert (completed["item_id"], completed["transcript"]) == ("item_1", WHOLE)
+
+
+def test_a_noise_completes_without_words() -> None:
+    noise = [e.SpeechDetected(1.0, 0.9), e.SpeechPaused(1.5, 1.3), e.SpeechStopped(2.0, 1.3)]
+    (completed,) = only(told(*noise, e.WordsHeard(2.1, "", 0, True)), COMPLETED)
+    assert completed["transcript"] == ""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "greeting-and-goodbye",
+        "greeting-interrupted",
+        "speech-resumes",
+        "twenty-interruptions",
+        "cut-at-the-last-word",
+        "go-on",
+        "slow-writer",
+        "noise-is-no-question",
+    ],
+)
+def test_in_rehearsals_ids_and_order_are_what_clients_rely_on(script: str) -> None:
+    """What is created is done, once; what is done was created; what sounds ends before that."""
+    recording = rehearse(talk_script.read(TALKS / f"{script}.yaml")).recording
+    events = RealtimeEvents(began_s=0.0)
+    messages = [message for event in recording.events for message in events.translate(event)]
+    course: dict[str, list[str]] = {}
+
+    for message in messages:
+        response = message.get("response")
+        ended = response["id"] if isinstance(response, dict) else message.get("response_id", "")
+        course.setdefault(str(ended), []).append(str(message["type"]))
+
+    course.pop("", None)
+    assert messages
+
+    for names in course.values():
+        assert names.count("response.created") == names.count("response.done") == 1
+        theirs = [name for name in names if not name.startswith("atonce.")]
+        assert (theirs[0], theirs[-1]) == ("response.created", "response.done")
+        sounds = [name for name in theirs if name.startswith("output_audio_buffer.")]
+        assert sounds in ([], [STARTED], [STARTED, STOPPED], [STARTED, CLEARED], [CLEARED])
+
+    begun = [message["item_id"] for message in only(messages, SPEECH_STARTED)]
+    completed = [message["item_id"] for message in only(messages, COMPLETED)]
+    assert len({*begun}) == len(begun)
+    assert len({*completed}) == len(completed)
+    assert {*completed} <= {*begun}
+    assert len(begun) - len(completed) <= 1  # the talk may end while somebody speaks
 
 
 @pytest.mark.parametrize(
     ("event", "name"),
     [
-        (e.NothingToSay(1.0, "…"), "response.done"),
         (e.PlaybackPaused(1.0), "atonce.paused"),
         (e.PlaybackResumed(1.0), "atonce.resumed"),
         (e.LoopMeasured(1.0, 3.0, 9.0), "atonce.loop"),
@@ -247,14 +373,26 @@ CREATE = {"type": "response.create"}
 
 
 def test_a_written_question_is_asked_when_a_response_is_wanted() -> None:
-    assert received(item(" When do\nyou open? ")) is None
+    assert received(item(" When do\nyou open? ")) == Note("item_written_1", "When do you open?")
+    named = item("When?")
+    assert isinstance(named["item"], dict)
+    named["item"]["id"] = "mine"
+    assert received(named) == Note("mine", "When?")
     assert received(item(" When do\nyou open? "), CREATE) == Ask("When do you open?")
     assert received(item("On Friday,"), item("when?"), CREATE) == Ask("On Friday, when?")
 
 
-@pytest.mark.parametrize("name", ["response.cancel", "output_audio_buffer.clear"])
-def test_both_names_for_silence_stop_the_agent(name: str) -> None:
-    assert received({"type": name}) == Stop()
+def test_both_names_for_silence_stop_the_agent() -> None:
+    assert received({"type": "output_audio_buffer.clear"}) == Stop()
+    cancel = {"type": "response.cancel", "event_id": "a"}
+    assert received(cancel) == Stop(wants_reply=True, cause="a")
+
+
+def test_a_written_question_is_acknowledged_as_an_item() -> None:
+    added, done = RealtimeEvents(began_s=0.0).item_noted("mine", "When?")
+    assert (added["type"], done["type"]) == ("conversation.item.added", "conversation.item.done")
+    assert isinstance(done["item"], dict)
+    assert done["item"]["content"] == [{"type": "input_text", "text": "When?"}]
 
 
 def test_the_talk_can_be_forgotten() -> None:
@@ -285,18 +423,40 @@ def test_the_client_s_delay_is_taken_in_seconds() -> None:
     [
         ({"type": "session.update", "session": {"instructions": "x"}}, "unsupported_setting"),
         ({"type": "session.update", "session": 3}, "unsupported_setting"),
+        (
+            {"type": "session.update", "session": {"voice": "x", "atonce": {"steps": 4}}},
+            "unsupported_setting",
+        ),
         ({"type": "atonce.playout", "delay_ms": -1}, "invalid_delay"),
         ({"type": "atonce.playout", "delay_ms": 1e9}, "invalid_delay"),
+        ({"type": "atonce.playout", "delay_ms": 10**999}, "invalid_delay"),
         ({"type": "atonce.playout", "delay_ms": True}, "invalid_delay"),
         ({"type": "atonce.playout"}, "invalid_delay"),
         (item("hello", role="system"), "invalid_item"),
         (item(["hello"]), "invalid_item"),
         (item("  "), "invalid_item"),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": "What is this?"},
+                        {"type": "input_image", "image_url": "data:"},
+                    ],
+                },
+            },
+            "invalid_item",
+        ),
         ({"type": "conversation.item.create", "item": 4}, "invalid_item"),
         ({"type": "conversation.item.create"}, "invalid_item"),
         (item("x" * (LONGEST_QUESTION + 1)), "question_too_long"),
         (CREATE, "nothing_asked"),
-        ({"type": "conversation.item.truncate"}, "unknown_type"),
+        ({**CREATE, "response": {"instructions": "Be rude."}}, "unsupported_setting"),
+        ({"type": "conversation.item.truncate"}, "unsupported_type"),
+        ({"type": "input_audio_buffer.append", "audio": "AAAA"}, "unsupported_type"),
+        ({"type": "input_audio_buffer.commit"}, "unsupported_type"),
+        ({"type": ["response.create"]}, "unknown_type"),
         ({"type": 5}, "unknown_type"),
         ({}, "unknown_type"),
         ([], "invalid_json"),
@@ -309,6 +469,15 @@ def test_what_cannot_be_obeyed_is_refused_in_a_word_and_a_sentence(
     assert isinstance(refusal, Refuse)
     assert refusal.code == code
     assert len(refusal.message) > 20
+
+
+def test_half_characters_and_long_ids_do_not_come_back_as_they_are() -> None:
+    asked = received(item("Caf\ud83d?"), CREATE)
+    assert asked == Ask("Caf??")
+    refusal = received({"type": "\ud83d" * 999, "event_id": "\ud83d" * 999})
+    assert isinstance(refusal, Refuse)
+    assert refusal.cause == "?" * 512
+    assert len(refusal.message.encode()) < 400
 
 
 @pytest.mark.parametrize("raw", ["{", b"{}", "x" * (LONGEST_MESSAGE + 1), "[" * 20_000, '"a"'])

@@ -210,9 +210,38 @@ def test_the_page_s_commands_reach_the_talk_and_foolish_ones_are_refused() -> No
 
         await listened(sound, lambda: client.told("error"))
         assert talker.asked == ["When do you open?", "stop", "clear", 3]
+        assert client.told("conversation.item.added")[0]["item"]["content"] == [text]
         assert client.told("session.updated")[0]["session"]["atonce"] == {"steps": 3}
         assert client.told("error")[0]["error"]["code"] == "unknown_type"
         assert browser.delay.seconds == pytest.approx(0.12)
+
+    connected(step)
+
+
+def test_a_cancel_where_no_reply_is_on_its_way_is_refused_as_in_openai_s_api() -> None:
+    async def step(browser: WebRtc, client: Client, sound: AsyncIterator[Frame]) -> None:
+        talker = Talker()
+        browser.obey_with(talker)
+        await listened(sound, lambda: bool(client.messages))
+        client.channel.send(json.dumps({"type": "response.cancel", "event_id": "mine"}))
+        await listened(sound, lambda: client.told("error"))
+        error = client.told("error")[0]["error"]
+        assert (error["code"], error["event_id"]) == ("response_cancel_not_active", "mine")
+        assert talker.asked == []
+
+    connected(step)
+
+
+def test_a_second_channel_does_not_take_the_events_away() -> None:
+    async def step(browser: WebRtc, client: Client, sound: AsyncIterator[Frame]) -> None:
+        await listened(sound, lambda: bool(client.messages))
+        second, told = client.peer.createDataChannel("another"), []
+        second.on("message", told.append)
+        await listened(sound, lambda: second.readyState == "closed")
+        browser.publish(e.StateChanged(1.0, "listening"))
+        await listened(sound, lambda: client.told("atonce.state"))
+        assert told == []
+        assert len(client.told("session.created")) == 1
 
     connected(step)
 
