@@ -1,14 +1,15 @@
 """What a reply may cost, from all that is wanted to the least that can be said: rungs. Pure.
 
-Rule 1. The order is fixed: early drafts, the end-of-turn model, partial transcripts, K, canvas, the
-        whole reply before its first sound, an immediate answer, the writer itself.
-Rule 2. Every rung holds all that the rungs above it have given up, but for the canvas: a reply that
-        is spoken from its first clause on needs room for the rest.
+Rule 1. The order is fixed: early drafts, the end-of-turn model, partial transcripts, K, canvas, an
+        immediate answer, the writer itself.
+Rule 2. Every rung holds all that the rungs above it have given up.
+Rule 3. No rung speaks a part of a reply before the whole stands and was checked: see
+        docs/watchdog.md for what that would gain.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from atonce.llm.pace import NARROWER
@@ -29,11 +30,9 @@ class Given(IntEnum):
     """Fewer denoising steps."""
     CANVAS = 5
     """A shorter reply."""
-    WHOLE_REPLY = 6
-    """The first clause is spoken while the rest is written."""
-    PROMPTNESS = 7
+    PROMPTNESS = 6
     """A sentence of the settings is said meanwhile; the reply comes late."""
-    WRITER = 8
+    WRITER = 7
     """Whoever needs no steps: the fact that clearly matches, read out; where none does, it is
     written late."""
 
@@ -41,10 +40,6 @@ class Given(IntEnum):
 # Each of these works while a reply is written, and takes turns with it: so much more of the time
 # that is left must be free for it to be kept.
 RIVALS = {Given.NOTHING: 1.25, Given.EARLY_DRAFTS: 1.15, Given.END_OF_TURN_MODEL: 1.05}
-CLAUSE_STEPS = 1
-"""Steps after which the first clause stands, where replies grow from the left."""
-CLAUSE_CANVAS = 0.6
-"""Of the canvas: room for a clause and the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +52,11 @@ class Rung:
     """K."""
     canvas: int
     """Positions."""
-    before_sound: int
-    """Steps before the first sound: all, but where the first clause goes ahead."""
+
+    @property
+    def before_sound(self) -> int:
+        """Steps before the first sound: all, or none where a fact is read out."""
+        return 0 if self.given is Given.WRITER else self.steps
 
     @property
     def rivalry(self) -> float:
@@ -73,30 +71,18 @@ TOLD = {
     Given.PARTIALS: "K {steps}, no early drafts, no end-of-turn model, no partial transcripts",
     Given.STEPS: "K {steps}",
     Given.CANVAS: "canvas {canvas}",
-    Given.WHOLE_REPLY: "the first clause goes ahead",
     Given.PROMPTNESS: "the reply will be late, and that is said",
     Given.WRITER: "no time for a step: a fact, where one clearly matches",
 }
 """How each rung is told; {steps} and {canvas} are its own."""
 
 
-def ladder(
-    *, steps: int, min_steps: int, canvas: int, shortest: int, by_clause: bool = True
-) -> tuple[Rung, ...]:
-    """All rungs, from the top. min_steps above steps is taken for steps. by_clause: the first
-    clause can be spoken while the rest is written."""
+def ladder(*, steps: int, min_steps: int, canvas: int, shortest: int) -> tuple[Rung, ...]:
+    """All rungs, from the top. min_steps above steps is taken for steps."""
     least = max(1, min(min_steps, steps))
     narrow = min(canvas, shortest)
-    top = Rung(Given.NOTHING, steps, canvas, steps)
-    rungs = [replace(top, given=given) for given in Given if given < Given.STEPS]
-    rungs += [Rung(Given.STEPS, k, canvas, k) for k in range(steps - 1, least - 1, -1)]
+    rungs = [Rung(given, steps, canvas) for given in Given if given < Given.STEPS]
+    rungs += [Rung(Given.STEPS, k, canvas) for k in range(steps - 1, least - 1, -1)]
     sizes = [*range(canvas - NARROWER, narrow, -NARROWER), *([narrow] if narrow < canvas else [])]
-    rungs += [Rung(Given.CANVAS, least, size, least) for size in sizes]
-    clause = Rung(
-        Given.WHOLE_REPLY,
-        least,
-        max(narrow, int(CLAUSE_CANVAS * canvas)),
-        min(CLAUSE_STEPS if by_clause else least, least),
-    )
-    last = replace(clause, given=Given.WRITER, before_sound=0)
-    return (*rungs, clause, replace(clause, given=Given.PROMPTNESS), last)
+    rungs += [Rung(Given.CANVAS, least, size) for size in sizes]
+    return (*rungs, Rung(Given.PROMPTNESS, least, narrow), Rung(Given.WRITER, least, narrow))

@@ -31,7 +31,7 @@ from atonce.agent.ladder import Given
 from atonce.agent.planning import Asked, FixedPlanner, Planned, Planner
 from atonce.agent.reply_rules import plan_of
 from atonce.agent.timeline import Mark, Timeline
-from atonce.agent.watchdog import Decision, Watchdog, WatchdogRules
+from atonce.agent.watchdog import Watchdog, WatchdogRules
 from atonce.config.schema import Settings
 
 _OPEN = 4
@@ -102,7 +102,7 @@ class Pacer:
             prompt=self._prompt,
             release_s=release_s if asked.is_early else None,
         )
-        return Planned(decision.written, _reason(decision), decision.acknowledges)
+        return Planned(decision.written, decision.reason, decision.acknowledges)
 
     def observe(self, event: SessionEvent) -> None:
         """Take note of what happened."""
@@ -173,15 +173,6 @@ class Pacer:
 
     def _note_costs(self, course: _Course, timeline: Timeline) -> None:
         self._watchdog.note_costs(timeline, canvas=course.canvas, prompt=course.prompt)
-
-
-def _reason(decision: Decision) -> str:
-    """What is really done: a reply is spoken when all of it stands, never a clause ahead."""
-    if decision.given is not Given.WHOLE_REPLY:
-        return decision.reason
-
-    _, _, figures = decision.reason.partition(": ")
-    return f"K {decision.plan.steps}, canvas {decision.plan.canvas}: {figures}"
 
 
 def planner_of(settings: Settings, costs: CostModel) -> Planner:

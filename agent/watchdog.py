@@ -55,8 +55,6 @@ class WatchdogRules:
     """Canvas below which no reply is planned."""
     endpoint_s: float = 0.0
     """Silence that must pass before a reply may be heard; 0: none, the question is handed over."""
-    by_clause: bool = True
-    """Whoever speaks can begin with the first clause while the rest is written."""
     acknowledged_share: float = 0.1
     """Of the turns, at most; 0: never."""
 
@@ -70,25 +68,8 @@ class WatchdogRules:
             plan=plan_of(settings.llm),
             max_steps=settings.llm.max_steps,
             endpoint_s=0.0 if is_handed_over else settings.endpoint.complete_ms / 1000,
-            by_clause=False,  # talk and ask speak a reply when all of it stands
             acknowledged_share=watchdog.acknowledge_share if may_acknowledge else 0.0,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """How the budget is divided, milliseconds; transcript and endpoint run side by side."""
-
-    endpoint_ms: float
-    """Silence before a reply may be heard."""
-    transcript_ms: float
-    """To the final transcript."""
-    prompt_ms: float
-    """Reading the question."""
-    denoising_ms: float
-    """What is left for it."""
-    first_chunk_ms: float
-    """Check, first chunk and playback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +88,6 @@ class Decision:
     """Another rung than the turn before."""
     acknowledges: bool = False
     """A sentence of the settings is to be said meanwhile."""
-
-    @property
-    def by_clause(self) -> bool:
-        """The first clause is to be spoken while the rest is written, by whoever can."""
-        return self.given >= Given.WHOLE_REPLY
 
     @property
     def fact_first(self) -> bool:
@@ -155,9 +131,8 @@ class Watchdog:
             min_steps=plan.min_steps,
             canvas=plan.canvas,
             shortest=rules.shortest,
-            by_clause=rules.by_clause,
         )
-        self._bottom = max(i for i, r in enumerate(self._ladder) if r.given < Given.WHOLE_REPLY)
+        self._bottom = max(i for i, r in enumerate(self._ladder) if r.given < Given.PROMPTNESS)
         self._rung = 0
         self._turns = self._acknowledged = 0
         self._failed = 0
@@ -178,15 +153,6 @@ class Watchdog:
         return self.given < what
 
     # ---- the budget ----
-
-    def split(self) -> Split:
-        """How the budget is divided at present."""
-        costs, rules = self.costs, self.rules
-        transcript_s, prompt_s = costs.safe_s(Stage.TRANSCRIPT), costs.safe_s(Stage.PROMPT)
-        chunk_s = sum(costs.usual_s(stage) for stage in AFTER_WRITING)
-        left_s = rules.first_audio_s - transcript_s - prompt_s - chunk_s
-        parts = (rules.endpoint_s, transcript_s, prompt_s, max(0.0, left_s), chunk_s)
-        return Split(*(1000 * part for part in parts))
 
     def smallest_s(self, prompt: int = 0) -> float:
         """The smallest budget that some plan with `min_steps` meets."""
@@ -370,7 +336,7 @@ class Watchdog:
         until_s = left.spoken_end_s + self.rules.first_audio_s
         after_s = sum(self.costs.safe_s(stage) for stage in AFTER_WRITING)
         least_s = left.ahead_s + rung.steps * step_s
-        is_late = rung.given >= Given.WHOLE_REPLY or not self._promised
+        is_late = rung.given > Given.CANVAS or not self._promised
         return max(until_s - after_s, left.at_s + least_s) if is_late else until_s - after_s
 
     def _with_free_steps(self, decision: Decision, left: Left, release_s: float) -> Decision:
@@ -394,7 +360,7 @@ class Watchdog:
             words = f"canvas {before.canvas} → {rung.canvas}"
 
         words = words.format(steps=rung.steps, canvas=rung.canvas)
-        if rung.given >= Given.WHOLE_REPLY:
+        if rung.given is Given.WRITER:
             words += f", below llm.min_steps {self.rules.plan.min_steps}"
 
         return f"{words}: {figures}"

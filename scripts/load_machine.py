@@ -155,7 +155,7 @@ def one_turn(watchdog: Watchdog, meter: Meter, at_s: float, costs: Costs) -> Don
     plan = decision.plan
     now_s += took[Stage.PROMPT]
     watchdog.costs.note(Stage.PROMPT, took[Stage.PROMPT])
-    step, heard_from_s = 0, None
+    step = 0
     steps = 0 if decision.fact_first and costs.is_clear else plan.steps
     while step < steps:
         step_s = LINE.seconds(plan.canvas, PROMPT) * costs.slowness[step]
@@ -166,10 +166,6 @@ def one_turn(watchdog: Watchdog, meter: Meter, at_s: float, costs: Costs) -> Don
             more = steps_within(plan.deadline_s - now_s, meter.cost.seconds(plan.canvas))
             steps = min(steps, step + more)
 
-        if decision.by_clause and heard_from_s is None:
-            heard_from_s = now_s  # the first clause stands
-
-    now_s = heard_from_s or now_s
     for stage in AFTER_WRITING:
         watchdog.costs.note(stage, took[stage])
         now_s += took[stage]
