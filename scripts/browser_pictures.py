@@ -139,11 +139,11 @@ def main() -> int:
     drafts = [n for n, message in enumerate(told) if message["type"] == "atonce.draft"]
 
     with served() as address, Chromium() as browser:
-        tab = browser.open(address, width=760, height=1000)
+        tab = browser.open(address, width=1120, height=760)
         tab.wait("!document.querySelector('#talk').disabled")
         tab.prefer(color_scheme="light", reduced_motion="reduce")
         show(tab, told[: drafts[1] + 1])
-        talking(tab, "hearing")
+        talking(tab, "thinking")
         tab.wait("document.querySelector('#step').textContent === 'Step 2 of 4'")
         tab.screenshot(DOCS / "browser-denoising.webp")
 
@@ -161,7 +161,7 @@ def main() -> int:
         tab.wait("!!document.querySelector('#canvas .now')")
         tab.screenshot(DOCS / "browser-phone.webp")
         tab.prefer(color_scheme="light", reduced_motion="reduce")
-        tab.size(760, 1000)
+        tab.size(1120, 760)
         tab.screenshot(DOCS / "browser-speaking.webp")
 
     assert at["atonce.timeline"]  # the waterfall was shown

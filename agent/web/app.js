@@ -58,7 +58,7 @@ function ended(fault) {
   level.rest();
   voice.srcObject = null;
   view.closed();
-  view.state("idle", farewell ?? "Ready");
+  view.state("idle", farewell);
   showButton();
   if (fault) fail(fault);
 }
@@ -73,7 +73,8 @@ function receive(event) {
 
 async function start() {
   view.noFault();
-  view.state("connecting", "Connecting");
+  view.silent(false);
+  view.state("connecting");
   const mine = new Call(page, token(), {
     message: receive,
     ended,
@@ -90,7 +91,7 @@ async function start() {
     const stream = await microphone();
     if (mine.isOver) return stream.getTracks().forEach((track) => track.stop());
 
-    level.follow(stream);
+    level.follow(stream, (isNothing) => view.silent(isNothing));
     await mine.start(stream);
     if (!mine.isOver && document.body.dataset.state === "connecting") view.state("listening");
   } catch (fault) {
@@ -114,7 +115,7 @@ async function open() {
     page = await (await fetch("/page.json")).json();
     const isReady = page.is_ready;
     if (!isReady) {
-      view.state("loading", "The agent is loading");
+      view.state("loading");
       setTimeout(open, LOOK_AGAIN_MS);
       return;
     }
@@ -125,7 +126,7 @@ async function open() {
   }
 
   view.noFault();
-  view.state("idle", "Ready");
+  view.state("idle");
   showButton();
   if (!window.isSecureContext) fail(new Fault("insecure"));
 }

@@ -3,14 +3,24 @@
 const SURE = 0.9;
 const UNSURE = 0.5;
 const SHOW_MS = 600; // all steps of a reply together: they are made faster than eyes can follow
-const STEP_MS = 120;
+const STEP_MS = 220;
+const ASLEEP = 24; // masks on the canvas while nothing is written
 
 export class ReplyCanvas {
   constructor(place, step, note) {
     this.place = place;
     this.step = step;
     this.note = note;
+    const told = note.textContent;
     this.clear();
+    this.sleep();
+    note.textContent = told;
+  }
+
+  // Nothing is written yet.
+  sleep() {
+    const mask = () => Object.assign(document.createElement("span"), { className: "cell open asleep" });
+    this.place.replaceChildren(...Array.from({ length: ASLEEP }, mask));
   }
 
   clear() {
@@ -41,6 +51,7 @@ export class ReplyCanvas {
       denoiser: "Written by the diffusion model",
       twin: "Written word by word by the reader's twin: no draft passed the check",
       fact: "The best-matching fact, read out: no draft passed the check",
+      courtesy: "The sentence of the settings for small talk",
       unknown: "The honest sentence: neither a draft nor a fact would do",
     };
     this.#later(() => {
@@ -120,7 +131,7 @@ export class ReplyCanvas {
       end += piece.length;
       if (!piece.trim()) return document.createTextNode(piece);
       const span = document.createElement("span");
-      span.className = "word";
+      span.className = "word waiting";
       span.textContent = piece;
       this.words.push({ span, start: end - piece.length, end });
       return span;
@@ -134,6 +145,7 @@ export class ReplyCanvas {
     for (const word of this.words) {
       word.span.classList.toggle("said", word.end <= characters && word !== now);
       word.span.classList.toggle("now", word === now);
+      word.span.classList.remove("waiting");
     }
   }
 
@@ -141,11 +153,12 @@ export class ReplyCanvas {
     const characters = isCut ? heard.replace(/…$/, "").trimEnd().length : Infinity;
 
     for (const { span, start } of this.words) {
-      span.classList.remove("now");
+      span.classList.remove("now", "waiting");
       span.classList.toggle("said", start < characters);
       span.classList.toggle("unheard", start >= characters);
     }
 
-    if (isCut) this.note.textContent = "You interrupted: the rest was not heard, and is not remembered.";
+    if (isCut && heard) this.note.textContent = "You interrupted: the rest was not heard, and is not remembered.";
+    else if (isCut) this.note.textContent = "You interrupted before a word of it was heard.";
   }
 }

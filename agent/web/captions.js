@@ -11,22 +11,20 @@ export class Captions {
 
   // key: one utterance or reply; its line is written anew each time.
   show(key, who, text, kind = "") {
-    if (!text && !this.lines.has(key)) return;
+    if (!text) return this.remove(key); // a noise, after all
 
     this.empty.hidden = true;
+    this.list.parentElement.hidden = false;
     const line = this.lines.get(key) ?? this.#line(key, who);
     line.className = kind;
     line.textContent = text;
-    this.list.scrollTop = this.list.scrollHeight;
+    const frame = this.list.parentElement;
+    frame.scrollTop = frame.scrollHeight;
   }
 
   remove(key) {
     this.lines.get(key)?.parentElement.remove();
     this.lines.delete(key);
-  }
-
-  text(key) {
-    return this.lines.get(key)?.textContent ?? "";
   }
 
   #line(key, who) {

@@ -25,13 +25,22 @@ export class Steps {
     this.slider.disabled = this.automatic.disabled = true;
   }
 
-  // What the last reply was written with, and why.
+  // How the watchdog means to write a reply, and why; without a step, a fact is to be read out.
   planned({ steps, canvas, reason }) {
-    this.plan.textContent = `Last reply: K = ${steps}, canvas ${canvas}. ${reason}`;
+    const how = steps ? `${steps} ${steps === 1 ? "step" : "steps"} on a canvas of ${canvas}` : "no step";
+    this.plan.textContent = `Last reply: ${how}. Why: ${reason}.`;
+    if (steps) this.#show(steps);
+  }
 
-    if (this.automatic.checked) {
-      this.slider.value = steps;
-      this.shown.textContent = steps;
-    }
+  // What a reply is really written with.
+  used(steps) {
+    this.#show(steps);
+  }
+
+  #show(steps) {
+    if (!this.automatic.checked) return;
+
+    this.slider.value = steps;
+    this.shown.textContent = steps;
   }
 }

@@ -8,6 +8,7 @@ export function showTurn(body, total, empty, bars) {
   const to = Math.max(1, ...bars.map((bar) => bar.end_ms));
   const share = (ms) => ((ms - from) / (to - from)).toFixed(4);
   empty.hidden = true;
+  body.closest("table").hidden = false;
   total.textContent = `first sound after ${to} ms`;
   body.replaceChildren(...bars.map((bar) => row(bar, share)));
 }

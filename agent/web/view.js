@@ -6,12 +6,17 @@ import { Steps } from "./steps.js";
 import { showTurn } from "./turn.js";
 
 const STATES = {
-  listening: "Listening",
-  hearing: "Hearing you",
-  thinking: "Thinking",
-  speaking: "Speaking",
-  paused: "Waiting for you",
+  listening: ["Listening", "Ask something. You may interrupt at any time."],
+  hearing: ["Hearing you", "Take your time: a pause is no end."],
+  thinking: ["Thinking", "The whole reply is written before the first word is said."],
+  speaking: ["Speaking", "Just speak to interrupt."],
+  paused: ["Waiting for you", "Go on, or say nothing and it goes on."],
+  connecting: ["Connecting", "If the browser asks for the microphone, allow it."],
+  loading: ["Loading", "The agent loads its models; that takes some seconds."],
+  idle: ["Ready", "Press the button, and ask something."],
 };
+// What a screen reader says by itself: nothing that would speak over the agent.
+const TOLD = new Set(["loading", "connecting", "idle"]);
 const find = (id) => document.getElementById(id);
 
 export class View {
@@ -32,9 +37,24 @@ export class View {
     this.held = [];
   }
 
-  state(state, text = STATES[state] ?? state) {
+  state(state, text = STATES[state]?.[0] ?? state) {
     document.body.dataset.state = state;
-    if (find("state").textContent !== text) find("state").textContent = text;
+    find("state").textContent = text;
+    this.#hint();
+    if (TOLD.has(state) && find("told").textContent !== text) find("told").textContent = text;
+  }
+
+  // The microphone has been giving nothing for a while, or gives something again.
+  silent(isSilent) {
+    document.body.dataset.microphone = isSilent ? "silent" : "live";
+    this.#hint();
+  }
+
+  #hint() {
+    const { state, microphone } = document.body.dataset;
+    const isMute = microphone === "silent" && state === "listening";
+    const text = isMute ? "Your microphone gives no sound at all: is it muted?" : (STATES[state]?.[1] ?? "");
+    if (find("hint").textContent !== text) find("hint").textContent = text;
   }
 
   fault({ cause, remedy }) {
@@ -60,10 +80,10 @@ export class View {
         this.captions.show(this.#key(event.item_id), "You", event.transcript),
       "response.created": () => this.#begin(event),
       "atonce.plan": () => this.steps.planned(event),
-      "atonce.draft": () => this.#written(event, () => this.canvas.draft(event)),
+      "atonce.draft": () => this.#draft(event),
       "atonce.check": () => this.#written(event, () => this.canvas.problem(event)),
       "atonce.reply": () => this.#written(event, () => this.canvas.settle(event)),
-      "atonce.sentence": () => this.canvas.say(event.text),
+      "atonce.sentence": () => this.#sentence(event),
       "response.output_audio_transcript.done": () => this.replies.set(event.response_id, event.transcript),
       "output_audio_buffer.started": () => this.#sound(event.response_id),
       "atonce.spoken": () => this.canvas.spoken(event.characters),
@@ -77,7 +97,7 @@ export class View {
   #open(ours) {
     this.talk += 1;
     this.replies.clear();
-    this.current = this.isSounding = null;
+    this.current = this.isSounding = this.beside = null;
     this.held = [];
     this.steps.open(ours);
   }
@@ -105,23 +125,27 @@ export class View {
     else show();
   }
 
+  #draft(event) {
+    if (!event.repair && event.response_id === this.current) this.steps.used(event.steps);
+    this.#written(event, () => this.canvas.draft(event));
+  }
+
+  // A sentence of the agent's own. "One moment, please" leaves the canvas to the reply to come.
+  #sentence({ response_id, kind, text }) {
+    if (kind !== "one_moment") this.canvas.say(text);
+    else this.beside = response_id;
+  }
+
   #sound(id) {
-    this.isSounding = id;
     this.captions.show(this.#key(id), "Agent", this.replies.get(id) ?? "");
+    if (id !== this.beside) this.isSounding = id;
   }
 
   #done({ id, status, output }) {
-    const heard = output[0]?.content[0]?.transcript ?? "";
-    const isSentence = id.startsWith("resp_sentence");
-
-    if (isSentence) {
-      this.captions.show(this.#key(id), "Agent", heard);
-      return;
-    }
-
     if (id !== this.isSounding) return; // withdrawn before it was heard
 
-    const isCut = status === "cancelled";
+    const heard = output[0]?.content[0]?.transcript ?? "";
+    const isCut = status !== "completed";
     this.isSounding = null;
     this.canvas.end(heard, isCut);
     const more = isCut && !heard.endsWith("…") ? " …" : "";
