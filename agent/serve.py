@@ -35,12 +35,13 @@ from atonce.config.errors import AtonceError, UsageError, first_fault
 from atonce.config.load import load
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from atonce.agent.engines import Engines
     from atonce.config.schema import ServeSettings, Settings
 
 TOKEN_VARIABLE: Final = "ATONCE_TOKEN"
+MOST_CONNECTIONS: Final = 200  # a browser opens six; more than this are refused, not waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _stop_by_signals(
         loop.add_signal_handler(number, stop)
 
 
-def _uvicorn(application: Starlette, serve: ServeSettings) -> uvicorn.Config:
+def _uvicorn(application: ASGIApp, serve: ServeSettings) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         log_config=None,  # the command line has set up logging
@@ -171,6 +172,7 @@ def _uvicorn(application: Starlette, serve: ServeSettings) -> uvicorn.Config:
         ssl_certfile=serve.tls_certificate or None,
         ssl_keyfile=serve.tls_key or None,
         timeout_graceful_shutdown=2,
+        limit_concurrency=MOST_CONNECTIONS,
     )
 
 

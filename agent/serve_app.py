@@ -12,6 +12,8 @@ Rule 2. Every answer, faults included, carries the headers that keep a page to i
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,6 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -28,11 +29,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from atonce.agent.serve_access import HEADERS, Access, Denial
-from atonce.agent.serve_talk import BusyError, LoadingError, OneTalk
+from atonce.agent.serve_talk import BrokenError, BusyError, LoadingError, OneTalk
 from atonce.config.errors import UsageError
+
+logger = logging.getLogger(__name__)
 
 WEB: Final = Path(__file__).parent / "web"
 MOST_BYTES: Final = 65_536  # of an offer; a browser's has some 2 000
+BODY_S: Final = (
+    10.0  # within which an offer is sent; a slower client holds a connection for nothing
+)
 SDP: Final = "application/sdp"
 
 
@@ -48,7 +54,7 @@ class Page:
     """Whether it has to ask for the token."""
 
 
-def app(talks: OneTalk, access: Access, page: Page) -> Starlette:
+def app(talks: OneTalk, access: Access, page: Page) -> ASGIApp:
     """The application; `talks` answers the calls."""
     routes = [
         Route("/", _index),
@@ -59,11 +65,10 @@ def app(talks: OneTalk, access: Access, page: Page) -> Starlette:
         Route("/v1/realtime/calls/{call}/hangup", _hang_up(talks, access), methods=["POST"]),
         Mount("/web", StaticFiles(directory=WEB)),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(_Guard, access=access)],
-        exception_handlers={HTTPException: _unknown},
+    inner = Starlette(
+        routes=routes, exception_handlers={HTTPException: _unknown, Exception: _failed}
     )
+    return _Guard(inner, access)  # outside of everything: a fault's answer passes it, too
 
 
 class _Guard:
@@ -118,27 +123,54 @@ def _page(talks: OneTalk, page: Page) -> Callable[[Request], Response]:
 
 def _call(talks: OneTalk, access: Access) -> Callable[[Request], object]:
     async def call(request: Request) -> Response:
-        denial = access.denial_of_talk(request.headers) or _unfit(request)
-        offer = b"" if denial else await _body(request)
-        if denial is None and len(offer) > MOST_BYTES:
-            denial = Denial(413, "too_long", f"an offer has at most {MOST_BYTES} bytes")
+        offer = await _offered(request, access)
+        begun = offer if isinstance(offer, Denial) else await _begun(talks, offer)
 
-        if denial is not None:
-            return _denied(denial)
+        if isinstance(begun, Denial):
+            return _denied(begun)
 
-        try:
-            call_id, answer = await talks.begin(offer.decode(errors="replace"))
-        except UsageError as fault:
-            return _denied(Denial(400, "invalid_offer", str(fault)))
-        except BusyError as fault:
-            return _denied(Denial(503, "busy", str(fault)))
-        except LoadingError as fault:
-            return _denied(Denial(503, "loading", str(fault)))
+        call_id, answer = begun
+
+        if await request.is_disconnected():  # nobody is there any more to take the answer
+            talks.hang_up(call_id)
 
         place = {"Location": f"/v1/realtime/calls/{call_id}"}
         return Response(answer, status_code=201, headers=place, media_type=SDP)
 
     return call
+
+
+async def _offered(request: Request, access: Access) -> str | Denial:
+    """The offer that a request brings."""
+    denial = access.denial_of_talk(request.headers) or _unfit(request)
+
+    if denial is not None:
+        return _noted(request, denial)
+
+    try:
+        async with asyncio.timeout(BODY_S):
+            offer = await _body(request)
+    except TimeoutError:
+        return Denial(408, "too_slow", f"an offer comes within {BODY_S:.0f} s")
+
+    if len(offer) > MOST_BYTES:
+        return Denial(413, "too_long", f"an offer has at most {MOST_BYTES} bytes")
+
+    return offer.decode(errors="replace")
+
+
+async def _begun(talks: OneTalk, offer: str) -> tuple[str, str] | Denial:
+    """The new call's id and the answer to its offer."""
+    try:
+        return await talks.begin(offer)
+    except UsageError as fault:
+        return Denial(400, "invalid_offer", str(fault))
+    except BusyError as fault:
+        return Denial(503, "busy", str(fault))
+    except LoadingError as fault:
+        return Denial(503, "loading", str(fault))
+    except BrokenError as fault:
+        return Denial(500, "broken", str(fault))
 
 
 def _hang_up(talks: OneTalk, access: Access) -> Callable[[Request], Response]:
@@ -148,9 +180,18 @@ def _hang_up(talks: OneTalk, access: Access) -> Callable[[Request], Response]:
         if denial is None and not talks.hang_up(request.path_params["call"]):
             denial = Denial(404, "no_such_call", "no call of this id is going on")
 
-        return Response(status_code=200) if denial is None else _denied(denial)
+        return Response(status_code=200) if denial is None else _denied(_noted(request, denial))
 
     return hang_up
+
+
+def _noted(request: Request, denial: Denial) -> Denial:
+    """Log who had no right to talk: never what they sent."""
+    if denial.status in (401, 403):
+        client = request.client.host if request.client else "unknown"
+        logger.warning("%s was turned away: %s", client, denial.code)
+
+    return denial
 
 
 def _unfit(request: Request) -> Denial | None:
@@ -180,6 +221,11 @@ def _denied(denial: Denial) -> Response:
     headers = {"Retry-After": "5"} if denial.status == 503 else {}
     headers |= {"WWW-Authenticate": "Bearer"} if denial.status == 401 else {}
     return JSONResponse({"error": error}, status_code=denial.status, headers=headers)
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    """Starlette logs the fault behind this answer."""
+    return _denied(Denial(500, "fault", "the server failed at this; its log tells why"))
 
 
 async def _unknown(request: Request, fault: Exception) -> Response:

@@ -34,6 +34,10 @@ class LoadingError(AtonceError):
     """The agent cannot talk yet."""
 
 
+class BrokenError(AtonceError):
+    """A talk cannot be had, through no fault of the client."""
+
+
 class Talk(Talker, Protocol):
     """One conversation; a Session is one."""
 
@@ -86,7 +90,8 @@ class OneTalk:
         return self._call is not None
 
     async def begin(self, offer: str) -> tuple[str, str]:
-        """The call's id and the answer to its offer; BusyError, LoadingError, UsageError."""
+        """The call's id and the answer to its offer; UsageError where it is none. BusyError,
+        LoadingError, BrokenError."""
         if not self.is_ready:
             raise LoadingError("the agent is still loading its models: try again in a moment")
 
@@ -98,13 +103,15 @@ class OneTalk:
 
         try:
             answer = await call.browser.answer(offer)
+            talk = call.talk = self._conversed(call.browser)
         except BaseException:
             self._call = None
             await call.browser.close()
             raise
 
-        call.task = self._group.create_task(self._talk(call))
+        call.task = self._group.create_task(self._talk(call, talk))
         call.task.add_done_callback(self._leave)
+        await asyncio.sleep(0)  # a task that is cancelled before its first step closes nothing
         return call_id, answer
 
     def hang_up(self, call_id: str) -> bool:
@@ -149,11 +156,20 @@ class OneTalk:
         """The task has ended, in whatever way."""
         self._call = None
 
-    async def _talk(self, call: _Call) -> None:
+    def _conversed(self, browser: WebRtc) -> Talk:
+        """The talk, before the answer: what fails here can still be said over http."""
         try:
-            call.talk = self._converse(call.browser)
-            call.browser.obey_with(call.talk)
-            await self._run(call.talk, call.browser)
+            talk = self._converse(browser)
+        except Exception as fault:
+            logger.exception("no talk can be begun")
+            raise BrokenError(f"no talk can be begun: {first_fault(fault)}") from fault
+
+        browser.obey_with(talk)
+        return talk
+
+    async def _talk(self, call: _Call, talk: Talk) -> None:
+        try:
+            await self._run(talk, call.browser)
         except asyncio.CancelledError:
             pass  # hung up, or the server stops at once: the talk has said its last word
         except Exception as fault:  # the server goes on, whatever happened to this talk

@@ -64,6 +64,8 @@ PATIENCE_S: Final = 0.8  # without sound for so long silence is heard, so that a
 PLACE_EVERY: Final = 5  # frames: ten times a second is as smooth as words are
 ROUND_TRIP_EVERY: Final = 50  # frames: once a second
 LAST_WORDS_S: Final = 0.5  # time for what was sent to leave before the connection is closed
+MOST_CANDIDATES: Final = 100  # a machine has some ten; each one is sent packets to
+MOST_MEDIA: Final = 8  # sound and a channel are two; each one opens ports
 CLOSE_S: Final = 3.0  # closing takes some milliseconds, or it hangs
 
 
@@ -154,6 +156,12 @@ class WebRtc:
 
     async def answer(self, offer: str) -> str:
         """The answer to a browser's offer (SDP both); UsageError where it is none of sound."""
+        if offer.count("a=candidate:") > MOST_CANDIDATES or offer.count("\nm=") > MOST_MEDIA:
+            raise UsageError(
+                f"the offer is no browser's: it has more than {MOST_MEDIA} media, or more than "
+                f"{MOST_CANDIDATES} addresses to try"
+            )
+
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             has_sound = any(line.kind == "audio" for line in self._peer.getTransceivers())

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from atonce.agent import serve
+from atonce.agent import serve, serve_app
 from atonce.agent.serve_access import HEADERS, Access, is_local
 from atonce.agent.serve_app import MOST_BYTES, Page, app
 from atonce.agent.serve_talk import OneTalk, Talk
@@ -105,6 +105,8 @@ class House:
     def __init__(self, *, token: str = "", is_local: bool = True, chat: Chat | None = None) -> None:
         self.browsers: list[Browser] = []
         self.chats: list[Chat] = []
+        self.replies: list[Reply] = []
+        self.is_gone = self.is_slow = False
         self._chat = chat
         self._access = Access(is_local, token)
 
@@ -148,6 +150,7 @@ class House:
             "headers": [(key.encode(), value.encode()) for key, value in told.items()],
             "scheme": "http",
             "server": ("127.0.0.1", 8080),
+            "client": ("192.0.2.7", 4711),
             "http_version": "1.1",
             "root_path": "",
         }
@@ -156,7 +159,10 @@ class House:
         bodies = [body]
 
         async def receive() -> dict[str, object]:
-            if not bodies:  # the client waits for the answer
+            if not bodies and self.is_gone:
+                return {"type": "http.disconnect"}
+
+            if not bodies or self.is_slow:  # the client waits for the answer
                 await asyncio.Event().wait()
 
             return {"type": "http.request", "body": bodies.pop(), "more_body": False}
@@ -164,9 +170,14 @@ class House:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await self._app(scope, receive, send)
-        given = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
-        return Reply(sent[0]["status"], given, b"".join(m.get("body", b"") for m in sent[1:]))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            given = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
+            body = b"".join(m.get("body", b"") for m in sent[1:])
+            self.replies.append(Reply(sent[0]["status"], given, body))
+
+        return self.replies[-1]
 
     async def call(self, body: bytes = b"offer", **headers: str) -> Reply:
         return await self.ask("POST", CALLS, body, {**SDP, **headers})
@@ -249,6 +260,70 @@ def test_the_place_is_free_again_when_the_talk_fails_and_the_page_is_told() -> N
         assert house.browsers[0].is_closed
 
     House(chat=Chat(OSError("the disk is full"))).run(during)
+
+
+def test_a_talk_that_cannot_be_begun_is_told_in_the_answer_and_takes_no_place() -> None:
+    async def during(house: House) -> None:
+        reply = await house.call()
+        assert (reply.status, reply.code) == (500, "broken")
+        assert b"no ears" in reply.body
+        assert not house.talks.is_busy
+        assert house.browsers[0].is_closed
+
+    def fail(_: WebRtc) -> Talk:
+        raise ValueError("no ears")
+
+    house = House()
+    house._converse = fail  # type: ignore[method-assign]
+    house.run(during)
+
+
+def test_a_tab_that_is_closed_before_the_answer_comes_frees_the_place() -> None:
+    async def during(house: House) -> None:
+        house.is_gone = True
+        await house.call()
+        await until(lambda: not house.talks.is_busy)
+        assert house.browsers[0].is_closed
+
+    House().run(during)
+
+
+def test_an_offer_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve_app, "BODY_S", 0.02)
+
+    async def during(house: House) -> None:
+        house.is_slow = True
+        reply = await house.call()
+        assert (reply.status, reply.code) == (408, "too_slow")
+        assert not house.browsers
+
+    House().run(during)
+
+
+def test_a_fault_of_the_server_is_answered_like_all_others() -> None:
+    async def during(house: House) -> None:
+        house.talks.hang_up = lambda _: 1 // 0  # type: ignore[method-assign]
+        with pytest.raises(ZeroDivisionError):  # for the log
+            await house.ask("POST", f"{CALLS}/call_1/hangup")
+
+        (reply,) = house.replies
+        assert (reply.status, reply.code) == (500, "fault")
+        assert {key: reply.headers[key.lower()] for key in HEADERS} == HEADERS
+
+    House().run(during)
+
+
+def test_who_was_turned_away_is_logged_and_never_the_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def during(house: House) -> None:
+        await house.call(authorization="Bearer a-wrong-one")
+        await house.call(authorization=f"Bearer {TOKEN}")
+
+    House(token=TOKEN, is_local=False).run(during)
+    assert "192.0.2.7 was turned away: unauthorized" in caplog.text
+    assert "a-wrong-one" not in caplog.text
+    assert TOKEN not in caplog.text
 
 
 def test_a_talk_that_does_not_see_that_its_browser_is_gone_is_ended() -> None:

@@ -309,6 +309,18 @@ def test_what_is_no_offer_is_refused_in_one_sentence(offer: str) -> None:
     asyncio.run(live())
 
 
+@pytest.mark.parametrize("line", ["m=audio 9 x 0", "a=candidate:1 1 udp 1 192.0.2.1 9 typ host"])
+def test_an_offer_that_makes_the_server_send_to_everywhere_is_refused(line: str) -> None:
+    async def live() -> None:
+        browser = WebRtc(OPENING, LIMITS, clock=asyncio.get_running_loop().time)
+        with pytest.raises(UsageError, match="no browser's"):
+            await browser.answer("v=0\r\n" + f"{line}\r\n" * 200)
+
+        await browser.close()
+
+    asyncio.run(live())
+
+
 def test_an_offer_without_sound_is_refused() -> None:
     async def live() -> None:
         client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
