@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from atonce.agent.ears import open_listener
 from atonce.agent.engines import Engines
 from atonce.agent.events import ErrorRaised, SessionEvent, TalkEnded
 from atonce.agent.kiosk_calm import Calm
@@ -27,6 +28,7 @@ from atonce.agent.transport import Frame, Transport
 from atonce.agent.turn_rules import TurnRules
 from atonce.config.errors import AtonceError, first_fault
 from atonce.config.schema import Settings
+from atonce.speech.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +55,15 @@ class KioskTalk:
         *,
         clock: Callable[[], float],
         publish: Callable[[Message], None],
+        ears: Callable[[], Listener] | None = None,
         observers: Sequence[Callable[[SessionEvent], None]] = (),
     ) -> None:
-        """publish: never blocks. observers: told every event of every talk."""
+        """publish: never blocks. ears: opened for each talk, as the settings say if not given.
+        observers: told every event of every talk."""
         self._settings, self._engines, self._transport = settings, engines, transport
         self._news, self._commands, self._publish = news, commands, publish
         self._clock, self._observers = clock, observers
+        self._ears = ears or (lambda: open_listener(settings))
         self._calm = Calm(settings.kiosk.clear_after_s)
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
@@ -139,18 +144,12 @@ class KioskTalk:
         """One talk; why it is over stands in _reason afterwards."""
         self._reason = "error"
         self._news.begin()
-        session = self._session = Session(
-            self._settings,
-            self._engines,
-            _Overheard(self._transport, self._receive),
-            clock=self._clock,
-            rules=self._rules,
-            observers=self._observers,
-        )
-        self._turn_dials(is_muted=self._news.is_muted, volume=self._news.volume)
-        self._commands.is_ready = True
 
         try:
+            session = self._session = self._opened()
+            self._turn_dials(is_muted=self._news.is_muted, volume=self._news.volume)
+            self._commands.is_ready = True
+
             async with asyncio.TaskGroup() as group:
                 calming = group.create_task(self._keep_calm(session))
                 running = self._running = group.create_task(session.run())
@@ -163,6 +162,17 @@ class KioskTalk:
         finally:
             self._commands.is_ready = False
             self._session = None
+
+    def _opened(self) -> Session:
+        return Session(
+            self._settings,
+            self._engines,
+            _Overheard(self._transport, self._receive),
+            clock=self._clock,
+            listener=self._ears(),
+            rules=self._rules,
+            observers=self._observers,
+        )
 
     def _receive(self, event: SessionEvent) -> None:
         self._calm.receive(event)
