@@ -5,7 +5,9 @@ Rule 1. A denoising step costs by its positions and by the prompt it attends to:
 Rule 2. Where the load changes clearly, all other stages are expected to change with it: what slows
         the steps mostly slows them, too, and each of them is seen only once a turn.
 Rule 3. `usual` is what to expect, `safe` what nineteen of twenty do not exceed.
-Rule 4. One outlier changes neither. What is no duration is refused and counted.
+Rule 4. Where nothing was asked for a while, a load is believed less and less: the first turn after
+        it tries what the machine could do when it was calm. Strays are forgotten with it.
+Rule 5. One outlier changes neither. What is no duration is refused and counted.
 """
 
 from __future__ import annotations
@@ -41,6 +43,14 @@ CALMNESS = 0.1
 """How far one step moves the load that shapes are seen beside."""
 BOLDEST = 1.5
 """A step that strays farther from the line says more of the load than of the shape."""
+REST_S = 30.0
+"""Between two turns of a talk it is less: nothing is forgotten there."""
+HALF_LIFE_S = 30.0
+"""Beyond that, half of a load (of its logarithm) is forgotten in so long: two talks with a minute
+between them meet the load of the first one for a fifth, after two minutes not at all."""
+EASIEST_GROWS = 1.002
+"""With every step: a machine that is always slow is no longer taken for a busy one after some
+hundred replies."""
 CALM_AFTER = 3
 """The load is believed after two of three: one is an outlier."""
 
@@ -121,6 +131,12 @@ class Recent:
         """What nineteen of twenty do not exceed."""
         return self.usual * self.stray
 
+    def forget(self, share: float) -> None:
+        """Keep so much of how far it strayed, 0 to 1, the latest."""
+        kept = round(share * len(self._strays))
+        self._strays = deque([*self._strays][len(self._strays) - kept :], maxlen=LOOKED_AT)
+        self.stray = max(USUAL_STRAY, 1 + share * (self.stray - 1))
+
     def scale(self, times: float) -> None:
         """All that was noted would now have been so many times as much; but the last one, where it
         was that much already, had seen what others saw only later: it is no stray."""
@@ -165,6 +181,8 @@ class CostModel:
         self._doubted = 1.0  # how much of the load is believed while no step is seen
         self._is_stale = False  # no step was seen for a turn or more
         self._gained = 1.0  # the least that a stage took of what was expected, since the last step
+        self._asked_s: float | None = None  # when somebody planned last
+        self._easiest = math.inf  # the lowest load, slowly forgotten
         self.steps = 0
         """Steps that were seen."""
         self.refused = 0
@@ -191,6 +209,20 @@ class CostModel:
         """What nineteen of twenty do not exceed."""
         return self._stages[stage].safe * self._since(stage)
 
+    def rest(self, at_s: float) -> None:
+        """Somebody plans at this moment: rule 4. A clock that jumped back changes nothing."""
+        since_s = 0.0 if self._asked_s is None else at_s - self._asked_s - REST_S
+        self._asked_s = at_s if math.isfinite(at_s) else self._asked_s
+        if not 0 < since_s < math.inf:
+            return
+
+        share = 0.5 ** (since_s / HALF_LIFE_S)
+        for known in (self._load, *self._stages.values()):
+            known.forget(share)
+
+        if self.load > self._easiest:
+            self._load.scale((self._easiest / self.load) ** (1 - share))
+
     def _since(self, stage: Stage) -> float:
         """How much the load has changed since the stage was last seen, where that is clear."""
         change = self.load / self._seen_at[stage]
@@ -204,6 +236,7 @@ class CostModel:
         self.steps, self._gained, self._doubted = self.steps + 1, 1.0, 1.0
         ratio = max(seconds, SHORTEST_S) / self._line.seconds(positions, prompt)
         self._load.note(ratio)
+        self._easiest = min(self.load, self._easiest * EASIEST_GROWS)
         if self._is_stale:  # the stages have seen this load already, the steps have not
             self._seen_at = dict.fromkeys(Stage, self.load)
 

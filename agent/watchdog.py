@@ -193,6 +193,7 @@ class Watchdog:
         the cache. release_s: before that moment the reply may not be heard; None: at once.
         """
         self._turns += 1
+        self.costs.rest(at_s)
         if self._ladder[self._rung].given is Given.WRITER and self.costs.steps == self._steps_seen:
             self.costs.doubt()
 

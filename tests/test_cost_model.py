@@ -103,3 +103,43 @@ def test_whatever_it_is_told_a_step_stays_a_number_above_nothing(
     for positions, prompt, seconds in told:
         costs.note_step(positions, prompt, seconds)
         assert 0 <= costs.step_s(40, 400) <= costs.safe_step_s(40, 400) < math.inf
+
+
+def loaded_costs() -> CostModel:
+    """A calm talk, and then one at three times the cost."""
+    costs = CostModel()
+    costs.rest(0.0)
+    for slow in (1, 3):
+        for _ in range(12):
+            costs.note_step(40, 400, 0.04 * slow)
+            costs.note(Stage.PROMPT, 0.13 * slow)
+
+    return costs
+
+
+def test_a_load_is_forgotten_while_nobody_asks_and_not_between_the_turns_of_a_talk() -> None:
+    costs = loaded_costs()
+    costs.rest(29.0)
+    assert costs.step_s(40, 400) == pytest.approx(0.12, rel=0.05)
+
+    costs.rest(29.0 + 180.0)
+    assert costs.step_s(40, 400) < 0.05
+    assert costs.usual_s(Stage.PROMPT) < 0.17
+    assert costs.safe_s(Stage.PROMPT) < 0.21
+
+
+def test_a_machine_that_was_never_calm_is_not_taken_for_a_busy_one() -> None:
+    costs = CostModel()
+    costs.rest(0.0)
+    for _ in range(20):
+        costs.note_step(40, 400, 0.12)
+
+    costs.rest(600.0)
+    assert costs.step_s(40, 400) == pytest.approx(0.12, rel=0.1)
+
+
+@pytest.mark.parametrize("at_s", [-5.0, math.nan, math.inf, -math.inf])
+def test_a_clock_that_jumps_forgets_nothing(at_s: float) -> None:
+    costs = loaded_costs()
+    costs.rest(at_s)
+    assert costs.step_s(40, 400) == pytest.approx(0.12, rel=0.05)

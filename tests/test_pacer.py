@@ -111,7 +111,7 @@ def test_a_slow_machine_gets_fewer_steps_at_once_and_its_steps_back_afterwards()
 
 def test_the_reason_names_what_is_really_done() -> None:
     one = pacer()
-    plans = [turn(one, number, step_s=0.2)[0] for number in range(1, 12)]
+    plans = [turn(one, number, step_s=0.1)[0] for number in range(1, 12)]
     least = [planned for planned in plans if "canvas" in planned.reason]
 
     assert least

@@ -25,7 +25,7 @@ def simulate() -> Iterator[ModuleType]:
     [
         ("steady", 0.0, 0.01),
         ("writer ×3 for a minute", 0.0, 0.15),
-        ("all ×3 for a minute", 0.015, 0.15),
+        ("all ×3 for a minute", 0.045, 0.15),  # half of them were acknowledged instead
         ("saw-tooth", 0.01, 0.15),
         ("heavy tail", 0.01, 0.15),
         ("a core stolen", 0.01, 0.15),
