@@ -206,7 +206,7 @@ class RealtimeCommands:
         return Refuse("nothing_asked", wanted, cause)
 
 
-_PLAIN_RESPONSES: Final = (None, {}, {"output_modalities": ["audio"]})
+_PLAIN_RESPONSES: Final[tuple[object, ...]] = (None, {}, {"output_modalities": ["audio"]})
 """What a client may say of the response that it wants: nothing that is not so anyhow."""
 
 

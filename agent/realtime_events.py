@@ -269,7 +269,7 @@ class RealtimeEvents:
             return []
 
         self._open[made] = ""
-        response = {
+        response: Message = {
             "id": made,
             "object": "realtime.response",
             "status": "in_progress",

@@ -35,7 +35,7 @@ from av import AudioFrame
 
 from atonce.agent.events import SessionEvent
 from atonce.agent.incoming_sound import RATE_HZ as HEARD_HZ
-from atonce.agent.incoming_sound import IncomingSound
+from atonce.agent.incoming_sound import IncomingSound, fetched_ahead_s
 from atonce.agent.outgoing_track import RATE_HZ, OutgoingTrack
 from atonce.agent.playback import Playback
 from atonce.agent.realtime_commands import (
@@ -57,7 +57,6 @@ from atonce.speech.protocols import Audio, Samples
 logger = logging.getLogger(__name__)
 
 JITTER_BUFFER_S: Final = 0.06  # what a browser's buffer and loudspeaker hold on a quiet network
-FETCHED_AHEAD_S: Final = 0.08  # aiortc gives a packet out when four newer ones are there
 MOST_BUFFERED: Final = 256_000  # bytes that wait for the client; some hundred drafts
 MOST_WAITING: Final = 256  # messages that wait for the channel to open
 PATIENCE_S: Final = 0.8  # without sound for so long silence is heard, so that an endpoint can come
@@ -147,6 +146,7 @@ class WebRtc:
         self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
         self._talker: Talker | None = None
         self._place = ""
+        self._fetched_s = 0.0  # for which packets wait before they are given out
         self._ends_s = 0.0  # when the browser is given up, on the clock
         self._peer.on("connectionstatechange", self._change)
         self._peer.on("track", self._receive_track)
@@ -164,9 +164,10 @@ class WebRtc:
 
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            has_sound = any(line.kind == "audio" for line in self._peer.getTransceivers())
+            sounds = [line for line in self._peer.getTransceivers() if line.kind == "audio"]
 
-            if has_sound:
+            if sounds:
+                self._fetched_s = max(fetched_ahead_s(line.receiver) for line in sounds)
                 self._sender = self._peer.addTrack(self._outgoing)
                 await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as fault:  # whatever aiortc makes of bytes from outside
@@ -175,7 +176,7 @@ class WebRtc:
                 "this is no offer of a WebRTC connection (SDP): send what createOffer gave"
             ) from fault
 
-        if not has_sound:
+        if not sounds:
             raise UsageError("the offer has no sound: add the microphone's track to it")
 
         return str(self._peer.localDescription.sdp)
@@ -267,7 +268,7 @@ class WebRtc:
 
     @property
     def _uplink_s(self) -> float:
-        return self.delay.round_trip_s / 2 + FETCHED_AHEAD_S
+        return self.delay.round_trip_s / 2 + self._fetched_s
 
     async def _look_around(self, count: int) -> None:
         """What is done every so many frames."""

@@ -17,7 +17,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
 from atonce.agent import events as e
-from atonce.agent.incoming_sound import IncomingSound
+from atonce.agent.incoming_sound import IncomingSound, fetched_ahead_s
 from atonce.agent.outgoing_track import RATE_HZ
 from atonce.agent.realtime_events import Opening
 from atonce.agent.transport import Frame
@@ -172,6 +172,18 @@ def test_what_the_agent_says_is_heard_at_the_other_end() -> None:
             listening.cancel()
 
         assert loudest_hz(Audio(np.concatenate(pieces), RATE_HZ)) == pytest.approx(ANSWER_HZ, abs=5)
+
+    connected(step)
+
+
+def test_sound_is_not_held_back_on_its_way_in() -> None:
+    """aiortc's own four frames of waiting are private to it: this shows when they have moved."""
+
+    async def step(browser: WebRtc, _: Client, sound: AsyncIterator[Frame]) -> None:
+        await anext(sound)
+        (line,) = browser._peer.getTransceivers()
+        assert fetched_ahead_s(line.receiver) == 0.02
+        assert browser._uplink_s < 0.08
 
     connected(step)
 
