@@ -17,8 +17,13 @@ from atonce.config.errors import SettingsError, first_fault
 from atonce.config.schema import Settings
 from atonce.llm.protocols import Writer
 from atonce.speech.protocols import Synthesizer, Transcriber
+from atonce.speech.speaking import chunked, spoken
 
 _AT_ONCE = Stage.PLAYBACK
+PROBE = "You will find us on the ground floor, just behind the desk. We are glad to help you."
+"""Spoken once to measure how fast a voice is; nobody hears it."""
+PROBE_S = 4.36
+"""What the voice "joe" takes for it, of which reply_length.py knows the rate: 4.30 to 4.46."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Engines:
     """Fixed sentences as the synthesizer spoke them, for all sessions."""
     costs: CostModel = field(default_factory=CostModel)
     """What replies take on this machine, learnt by all sessions."""
+    slowness: float = 1.0
+    """How many times as long as reply_length.py reckons the voice speaks, where that was asked."""
 
 
 def ensure_models(settings: Settings, *, say: Callable[[str], None], hears: bool = True) -> None:
@@ -80,16 +87,17 @@ async def load(settings: Settings, *, hears: bool = True) -> Engines:
     except ExceptionGroup as group_error:  # the user is told the first fault, in one sentence
         raise first_fault(group_error) from None
 
-    transcriber = heard.result() if heard else None
+    synthesizer, slowness = mouth.result()
     engines = Engines(
-        transcriber,
+        heard.result() if heard else None,
         hearing,
         writer.result(),
         writing,
-        mouth.result(),
+        synthesizer,
         speaking,
         twin.result(),
         listening,
+        slowness=slowness,
     )
     _refuse_misfits(settings, engines)
     return engines
@@ -120,10 +128,17 @@ def _twin(settings: Settings) -> Writer | None:
     return made
 
 
-def _synthesizer(settings: Settings) -> Synthesizer:
+def _synthesizer(settings: Settings) -> tuple[Synthesizer, float]:
+    """The voice, and how slow it is, which matters where replies are to last a given time."""
     section = settings.synthesizer
     made: Synthesizer = registry.find("synthesizer", section.engine).from_settings(section)
-    return made
+    return made, slowness_of(made) if settings.agent.reply_s else 1.0
+
+
+def slowness_of(synthesizer: Synthesizer) -> float:
+    """How many times as long as reckoned a voice takes, measured on two sentences."""
+    spoken_s = sum(piece.seconds for piece in spoken(chunked(PROBE), synthesizer))
+    return spoken_s / PROBE_S if spoken_s else 1.0
 
 
 def _refuse_misfits(settings: Settings, engines: Engines) -> None:

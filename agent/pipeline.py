@@ -57,7 +57,7 @@ async def answer(
 
     emit(QuestionHeard(clock(), heard))
     prompt = build_prompt(settings.agent.role, settings.agent.facts, heard, history)
-    rules = rules_of(settings)
+    rules = rules_of(settings, slowness=engines.slowness)
     writer = ReplyWriter(engines.writer, engines.writing, rules, clock=clock, twin=engines.twin)
     plan = None
     if watchdog is not None:
@@ -93,14 +93,14 @@ async def _hear(audio: Audio, engines: Engines) -> str:
     return transcript.text
 
 
-def rules_of(settings: Settings) -> ReplyRules:
-    """How replies are written with these settings."""
+def rules_of(settings: Settings, *, slowness: float = 1.0) -> ReplyRules:
+    """How replies are written with these settings; slowness: of the voice, see Engines."""
     llm = settings.llm
     return ReplyRules(
         plan=plan_of(llm),
         is_checked=settings.agent.check,
         repairs=llm.repairs,
         unknown=settings.agent.sentences.unknown,
-        reply_s=settings.agent.reply_s,
+        reply_s=settings.agent.reply_s / slowness,
         max_steps=llm.max_steps,
     )

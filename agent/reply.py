@@ -23,6 +23,7 @@ from atonce.agent.refining import Begun, begin
 from atonce.agent.reply_check import Problem, Verdict, check
 from atonce.agent.reply_length import fitted
 from atonce.agent.reply_rules import Reply, ReplyRules, plan_of
+from atonce.agent.telling_on import by_nearness
 from atonce.agent.worker import Runner
 from atonce.config.errors import ReplyError
 from atonce.llm.editing import remasked
@@ -146,7 +147,7 @@ class ReplyWriter:
                     emit(DraftMade(self._clock(), draft, progress.repairs))
                     progress.steps += 1
 
-            text, verdict = self._judge(draft.text if draft else "", prompt)
+            text, verdict = self._judge(draft.text if draft else "", prompt, _found(cache))
             is_over = plan.deadline_s is not None and self._clock() >= plan.deadline_s
             is_last = verdict.passes or progress.repairs >= self._rules.repairs or is_over
             emit(ReplyChecked(self._clock(), verdict, final=is_last or draft is None))
@@ -170,17 +171,18 @@ class ReplyWriter:
         async for word in self._worker.iterate(twin.write(cache, plan)):
             draft = word  # between two words it can be stopped
 
-        text, verdict = self._judge(draft.text if draft else "", prompt)
+        text, verdict = self._judge(draft.text if draft else "", prompt, _found(cache))
         is_whole = draft is not None and not draft.forced
         return Reply(text, "twin", 0, 0, forced=False) if is_whole and verdict.passes else None
 
-    def _judge(self, text: str, prompt: Prompt) -> tuple[str, Verdict]:
+    def _judge(self, text: str, prompt: Prompt, found: Found | None) -> tuple[str, Verdict]:
         """What is to be said of a draft, and what the check has against it."""
-        if self._rules.reply_s and text:
-            said = fitted(text, prompt.question, self._rules.reply_s)
-            verdict = self._check(said, prompt)
-            if said and verdict.passes:
-                return said, verdict
+        seconds = self._rules.reply_s
+        if seconds and text:
+            for said in fitted(text, prompt.question, seconds, by_nearness(prompt, found)):
+                verdict = self._check(said, prompt)
+                if verdict.passes:
+                    return said, verdict
 
         return text, self._check(text, prompt)
 
@@ -226,7 +228,8 @@ class ReplyWriter:
         if match is None:
             return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
 
-        return Reply(match.text, "fact", 0, 0, forced=False)
+        text, _ = self._judge(match.text, prompt, found)
+        return Reply(text, "fact", 0, 0, forced=False)
 
 
 def _as_long_as(given: Sequence[int | None], canvas: int) -> list[int | None]:

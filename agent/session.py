@@ -127,7 +127,7 @@ class Session:
             self._conversation,
             role=settings.agent.role,
             facts=facts or self._own_facts or FixedFacts(settings.agent.facts),
-            rules=rules_of(settings),
+            rules=rules_of(settings, slowness=engines.slowness),
             planner=self._planner,
             clock=clock,
             tell=self._tell,

@@ -106,3 +106,14 @@ def test_a_reply_that_is_cancelled_stops_between_two_items() -> None:
 
     asyncio.run(work())
     assert len(taken) <= 5
+
+
+def test_how_slow_a_voice_is_is_measured_where_replies_are_to_last_a_given_time() -> None:
+    asked = asyncio.run(engines.load(fakes("agent.reply_s=6"), hears=False))
+    free = asyncio.run(engines.load(fakes(), hears=False))
+
+    assert free.slowness == 1.0
+    # The fake hums 60 ms for every character.
+    assert asked.slowness == pytest.approx(0.06 * len(engines.PROBE) / engines.PROBE_S, rel=0.1)
+    rules = pipeline.rules_of(fakes("agent.reply_s=6"), slowness=asked.slowness)
+    assert rules.reply_s * asked.slowness == pytest.approx(6)
