@@ -103,4 +103,5 @@ def rules_of(settings: Settings, *, slowness: float = 1.0) -> ReplyRules:
         unknown=settings.agent.sentences.unknown,
         reply_s=settings.agent.reply_s / slowness,
         max_steps=llm.max_steps,
+        small_talk=settings.agent.small_talk.model_dump(),
     )

@@ -3,10 +3,16 @@
 Rule 1: a reply that fails the check is never spoken.
 Rule 2: a repair denoises only the failing spans and their neighbours; the rest is pinned.
 Rule 3: `source` tells the truth: `denoiser`, `twin` (the reader's own form, word by word), `fact`
-        (the best-matching fact read out) or `unknown`.
+        (the best-matching fact read out), `courtesy` (a sentence of the settings for small talk) or
+        `unknown`. Facts that follow any of these because the reply is to last longer
+        (reply_length.py) are said as they stand in the settings.
 Rule 4: a deadline holds for reading, writing and repairs together; past it nothing is repaired.
 Rule 5: what a reply begins with because it was heard is never written anew, repairs included.
-Rule 6: where the engine finds that no fact answers, that is said, and nothing is written.
+Rule 6: where the engine finds that no fact answers, that is said, and nothing is written; so it is
+        where nothing is asked, but small talk that the settings have a sentence for is made.
+Rule 7: words that stand in no fact are read over by an engine that can (llm/proofreading.py): a
+        draft that is no English is repaired, and never spoken. Past the deadline nobody reads it
+        over, and it is not spoken either.
 """
 
 from __future__ import annotations
@@ -16,18 +22,23 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from atonce.agent.copied import is_copied, slips
 from atonce.agent.early_draft import EarlyDraft
 from atonce.agent.events import DraftMade, Event, PromptRead, ReplyChecked
 from atonce.agent.knowledge import best_fact
+from atonce.agent.read_out import spoken_part
 from atonce.agent.refining import Begun, begin
 from atonce.agent.reply_check import Problem, Verdict, check
 from atonce.agent.reply_length import fitted
 from atonce.agent.reply_rules import Reply, ReplyRules, plan_of
+from atonce.agent.small_talk import FACTUAL, courtesy, kind_of, makeshift
 from atonce.agent.telling_on import by_nearness
 from atonce.agent.worker import Runner
 from atonce.config.errors import ReplyError
 from atonce.llm.editing import remasked
-from atonce.llm.leading import is_silent
+from atonce.llm.leading import CHAT, is_silent
+from atonce.llm.lessons import UNKNOWN
+from atonce.llm.proofreading import Proofreader
 from atonce.llm.protocols import Draft, Found, Plan, Prompt, PromptCache, Searched, Writer
 
 __all__ = ["Reply", "ReplyRules", "ReplyWriter", "plan_of"]
@@ -88,17 +99,14 @@ class ReplyWriter:
         emit(PromptRead(self._clock(), cache.tokens))
         progress = Progress()
 
-        if plan.steps < 1:
-            if (match := best_fact(prompt, _found(cache))) is not None:
-                emit(ReplyChecked(self._clock(), Verdict(()), final=True))
-                return Reply(match.text, "fact", 0, 0, forced=True)
-
-            # Late is better than nothing.
-            plan = replace(plan, steps=max(1, plan.min_steps), deadline_s=None)
-
-        if pins is None and self._is_silent(cache):  # rule 6
+        if (
+            said := self._without_a_step(prompt, plan, _found(cache), is_open=pins is None)
+        ) is not None:
             emit(ReplyChecked(self._clock(), Verdict(()), final=True))
-            return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
+            return said
+
+        if plan.steps < 1:  # late is better than nothing
+            plan = replace(plan, steps=max(1, plan.min_steps), deadline_s=None)
 
         try:
             begun = None
@@ -119,6 +127,24 @@ class ReplyWriter:
             reply = self._fallback(prompt, _found(cache))
 
         return replace(reply, steps=progress.steps, repaired=progress.repairs)
+
+    def _without_a_step(
+        self, prompt: Prompt, plan: Plan, found: Found | None, *, is_open: bool
+    ) -> Reply | None:
+        """What is said without the writer, if anything is: rule 6, or no time for a step.
+
+        is_open: nothing of the reply has been heard.
+        """
+        if is_open and (polite := self._courtesy(prompt, found)):
+            return Reply(polite, "courtesy", 0, 0, forced=False)
+
+        if plan.steps < 1 and (match := best_fact(prompt, found)) is not None:
+            return Reply(spoken_part(match.text, prompt.question), "fact", 0, 0, forced=True)
+
+        if plan.steps >= 1 and is_open and self._is_silent(found):
+            return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
+
+        return None
 
     async def _settle(
         self,
@@ -148,8 +174,11 @@ class ReplyWriter:
                     progress.steps += 1
 
             text, verdict = self._judge(draft.text if draft else "", prompt, _found(cache))
-            is_over = plan.deadline_s is not None and self._clock() >= plan.deadline_s
-            is_last = verdict.passes or progress.repairs >= self._rules.repairs or is_over
+            if verdict.passes and draft is not None:
+                verdict = await self._read_over(draft.text, prompt, plan)
+
+            is_over = self._is_over(plan)
+            is_last = verdict.passes or progress.repairs >= self._repairs(cache) or is_over
             emit(ReplyChecked(self._clock(), verdict, final=is_last or draft is None))
 
             if draft is not None and verdict.passes:
@@ -161,10 +190,16 @@ class ReplyWriter:
             progress.repairs += 1
             plan, given = self._repair(plan, draft, verdict, pins, margin=progress.repairs)
 
+    def _repairs(self, cache: PromptCache) -> int:
+        """How often a reply may be repaired: not at all where there is a sentence for small talk,
+        which the writer seldom mends."""
+        found = _found(cache)
+        return 0 if self._rules.small_talk and found and found.talk > CHAT else self._rules.repairs
+
     async def _by_twin(self, prompt: Prompt, plan: Plan) -> Reply | None:
         """The twin's reply, if there is a twin, time left, and nothing against what it says."""
         twin, draft = self._twin, None
-        if twin is None or (plan.deadline_s is not None and self._clock() >= plan.deadline_s):
+        if twin is None or self._is_over(plan):
             return None
 
         cache = await self._worker.run(lambda: twin.read(prompt))
@@ -185,6 +220,44 @@ class ReplyWriter:
                     return said, verdict
 
         return text, self._check(text, prompt)
+
+    async def _read_over(self, text: str, prompt: Prompt, plan: Plan) -> Verdict:
+        """Whether a draft that the check lets through is English: rule 7."""
+        reader = self._writer
+        if not (self._rules.is_checked and isinstance(reader, Proofreader)):
+            return Verdict(())
+
+        said = (past.reply for past in prompt.history)
+        known = (*prompt.facts, *said, UNKNOWN, self._rules.unknown)
+        if is_copied(text, known):
+            return Verdict(())
+
+        if self._is_over(plan):
+            return Verdict((Problem("language", 0, len(text), "no time to read it over"),))
+
+        opinion = await self._worker.run(lambda: reader.opinion(prompt, text))
+        slipped = slips(text, prompt.facts)
+        if not opinion.is_doubted(is_slip=bool(slipped)):
+            return Verdict(())
+
+        return Verdict(
+            tuple(
+                Problem("language", start, end, f"no English: {text[start:end]!r}")
+                for start, end in sorted({*opinion.spans, *slipped})
+            )
+        )
+
+    def _is_over(self, plan: Plan) -> bool:
+        return plan.deadline_s is not None and self._clock() >= plan.deadline_s
+
+    def _courtesy(self, prompt: Prompt, found: Found | None) -> str:
+        """What the settings say to this small talk; empty where it is none, or a fact answers."""
+        rules = self._rules
+        if not rules.is_checked or not rules.small_talk:
+            return ""
+
+        is_factual = kind_of(prompt.question) in FACTUAL and best_fact(prompt, found) is not None
+        return "" if is_factual else courtesy(prompt, rules.small_talk)
 
     def _repair(
         self,
@@ -209,26 +282,29 @@ class ReplyWriter:
         steps = max(1, min(self._rules.plan.steps, given.count(None)))
         return replace(plan, steps=steps, canvas=len(given)), given
 
-    def _is_silent(self, cache: PromptCache) -> bool:
-        found = _found(cache)
+    def _is_silent(self, found: Found | None) -> bool:
         # Where nobody can tell small talk from questions, a greeting would be refused.
         return (
             self._rules.is_checked
             and found is not None
             and found.talk > -math.inf
-            and (is_silent(found))
+            and is_silent(found)
         )
 
     def _check(self, text: str, prompt: Prompt) -> Verdict:
         return check(text, prompt=prompt) if self._rules.is_checked else Verdict(())
 
     def _fallback(self, prompt: Prompt, found: Found | None) -> Reply:
+        is_talk = found is not None and found.talk > CHAT  # no fact answers a greeting
+        if is_talk and (polite := makeshift(prompt, self._rules.small_talk)):
+            return Reply(polite, "courtesy", 0, 0, forced=False)
+
         match = best_fact(prompt, found)
 
         if match is None:
             return Reply(self._rules.unknown, "unknown", 0, 0, forced=False)
 
-        text, _ = self._judge(match.text, prompt, found)
+        text, _ = self._judge(spoken_part(match.text, prompt.question), prompt, found)
         return Reply(text, "fact", 0, 0, forced=False)
 
 

@@ -21,22 +21,23 @@ OTHER = "other"
 _FILLER_WORDS = (
     "oh ah um uh er erm hm so well and but ha haha wow aw now then there please sir madam mate dear"
     " love everyone everybody everything too very much really a lot an bunch ton million kindly for"
-    " all you to your guys my friend robot machine computer though"
+    " all you to your guys my friend robot machine computer voice guide though"
 )
 # What is said of each kind; of phrases that begin at the same word the longest counts.
 _PHRASES: Mapping[str, str] = {
     "assent": (
         r"okay|ok|all right|alright|right|fine|sure|yes|yeah|yep|no|nope|good|great|perfect|cool"
-        r"|lovely|brilliant|awesome|excellent|super|i see|got it|of course|never mind|nevermind"
-        r"|no problem|no worries|sorry|i'm sorry|my mistake|really|interesting|good to know"
-        r"|that's (?:fine|okay|ok|all right|good|great|perfect)"
+        r"|lovely|brilliant|awesome|excellent|super|i see|got it|wait(?: a (?:moment|minute"
+        r"|second))?|(?:one|just a) (?:moment|minute|second)|hold on|of course|never mind"
+        r"|nevermind|no problem|no worries|sorry|i'm sorry|my mistake|really|interesting"
+        r"|good to know|that's (?:fine|okay|ok|all right|good|great|perfect)"
     ),
     "hello": (
         r"hello|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|(?:morning"
         r"|afternoon|evening)(?=\W*$)|(?:nice|pleased|good|lovely) to meet you|is (?:anyone"
         r"|anybody|someone|somebody) there|(?:anyone|anybody) there|are you there"
         r"|can you hear me|do you hear me|is this thing (?:on|working)|are you listening|testing"
-        r"|test"
+        r"|test|excuse me(?!\?)"
     ),
     "praise": (
         r"you(?:'re| are| were| have been|'ve been) (?:so |very |really |a |such )*(?:nice|kind"
@@ -44,7 +45,8 @@ _PHRASES: Mapping[str, str] = {
         r"|big help)(?: help)?|(?:that's|that was|that is|how|it's|it is) (?:so |very "
         r"|really )*(?:nice|kind|great|helpful|good|lovely|wonderful|amazing|beautiful"
         r"|sweet)(?: of you| here)?|i (?:just )?(?:like|love) (?:you|it here|this(?: \w+)?"
-        r"|your voice)|well done|good job|bravo"
+        r"|your voice)|what a (?:nice|lovely|beautiful|great|wonderful|cool|pretty) \w+"
+        r"|well done|good job|bravo"
     ),
     "insult": (
         r"(?:you(?:'re| are)? )?(?:so |such |a |an |really |just |bloody |stupid )*(?:stupid"
@@ -59,9 +61,9 @@ _PHRASES: Mapping[str, str] = {
         r"|for (?:your|the|all your) (?:help|time|information)|anyway"
     ),
     "how_are_you": (
-        r"how are you(?: doing| feeling)?(?: today)?|how(?:'s| is) (?:it going|life"
-        r"|your day|everything)|how do you do|how have you been|what's up(?=\W*$)"
-        r"|are you (?:all right|alright|okay|ok|well)|you (?:all right|alright|okay)"
+        r"how are you(?: doing| feeling)?(?: today)?|how(?:'s| is) (?:it going|life|your day"
+        r"|everything)|how do you do|how have you been|what's up(?=\W*$)|are you (?:all right"
+        r"|alright|okay|ok|well)|you (?:all right|alright|okay)"
     ),
     "who": (
         r"who are you|what are you|who(?:'s| is) (?:this|there|that|talking|speaking)|what(?:'s"
@@ -72,10 +74,11 @@ _PHRASES: Mapping[str, str] = {
     "machine": (
         r"are you (?:a |an |really a |actually a |just a )*(?:robot|machine|computer|bot|human"
         r"|person|ai|real|real person|human being|alive|real human|chatbot|recording|program)"
-        r"|am i (?:talking|speaking) (?:to|with) (?:a |an )*(?:robot|machine|computer|bot|human"
-        r"|person|ai|real person|recording)|is this (?:a |an )*(?:robot|machine|computer|bot"
-        r"|recording|ai|real person)|do you (?:ever )?sleep|do you have feelings|do you love me"
-        r"|do you like (?:your job|me)"
+        r"|(?:so )?you(?:'re| are) (?:a |an |just a |really a )*(?:robot|machine|computer|bot"
+        r"|human|person|ai|recording)|am i (?:talking|speaking) (?:to|with) (?:a |an )*(?:robot"
+        r"|machine|computer|bot|human|person|ai|real person|recording)|is this (?:a "
+        r"|an )*(?:robot|machine|computer|bot|recording|ai|real person)|do you (?:ever )?sleep"
+        r"|do you have feelings|do you love me|do you like (?:your job|me)"
     ),
     "abilities": (
         r"help|help me|can you help(?: me)?|could you help(?: me)?|i need help"
@@ -91,10 +94,11 @@ _PHRASES: Mapping[str, str] = {
         r"|will you marry me|(?:let's|can we) play (?:a game|something)"
     ),
     "goodbye": (
-        r"goodbye|good bye|bye|bye bye|bye now|see (?:you|ya)(?: (?:later|soon|tomorrow"
-        r"|around))?|good night|night night|farewell|have a (?:nice|good|great|lovely) (?:day"
-        r"|evening|one|night|time|weekend)|that's all|that is all|that's it|that was all"
-        r"|take care|i have to go|i'm off|gotta go|so long|until next time"
+        r"goodbye|good bye|bye|bye bye|bye now|see (?:you|ya)(?: (?:later|soon|tomorrow|around"
+        r"|then|next time)|(?=\W*$))|good night|night night|farewell|have a (?:nice|good|great"
+        r"|lovely) (?:day|evening|one|night|time|weekend)|that's all(?: i (?:needed"
+        r"|wanted)(?: to know)?)?|that is all|that's it|that was all|take care|i have to go"
+        r"|i'm off|gotta go|so long|until next time"
     ),
     "again": (
         r"pardon(?: me)?|excuse me\?|what\?|sorry\?|huh|come again|say (?:that|it) again|(?:can"

@@ -25,6 +25,8 @@ WORST, SECOND, MEAN, PLAIN = -0.76, -0.64, 1.75, -1.63
 """Worth of the lowest margin, of the second, of all margins' mean, and of the mean likelihood."""
 DOUBT = 0.0
 """Log-odds from which a reply is doubted."""
+SLIP = -4.5
+"""The same where one word of a fact was changed: most such replies are no English."""
 AMISS = -3.0
 """Margin below which a token is part of what is wrong; the lowest always is."""
 # A tokenizer's ids grow as its tokens get rarer, about as one over the id (Zipf): minus the
@@ -56,10 +58,9 @@ class Opinion:
     features: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """What the odds are made of, see `features`."""
 
-    @property
-    def is_doubted(self) -> bool:
-        """It should not be spoken."""
-        return self.odds > DOUBT
+    def is_doubted(self, *, is_slip: bool = False) -> bool:
+        """It should not be spoken. is_slip: it differs in one word from what somebody wrote."""
+        return self.odds > (SLIP if is_slip else DOUBT)
 
 
 @runtime_checkable

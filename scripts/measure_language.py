@@ -21,7 +21,7 @@ from statistics import median
 
 import numpy as np
 
-from atonce.agent.copied import is_copied
+from atonce.agent.copied import is_copied, slips
 from atonce.agent.reply_check import check
 from atonce.config.load import defaults
 from atonce.llm import proofreading
@@ -48,6 +48,7 @@ class Judged:
 
     labelled: Labelled
     is_copied: bool
+    is_slip: bool
     passes: bool
     odds: float
     features: tuple[float, ...]
@@ -73,6 +74,7 @@ def judged(writer: EmbeddedWriter, one: Labelled) -> Judged:
     return Judged(
         one,
         is_copied(one.reply, (*one.prompt.facts, UNKNOWN)),
+        bool(slips(one.reply, one.prompt.facts)),
         check(one.reply, prompt=one.prompt).passes,
         opinion.odds,
         opinion.features,
@@ -114,7 +116,7 @@ def report(all_: Sequence[Judged], doubt: float) -> None:
                     continue
 
                 form = sum(not one.passes for one in some)
-                both = sum(not one.passes or (not copied and one.odds > doubt) for one in some)
+                both = sum(not one.passes or is_doubted(one, doubt) for one in some)
                 label = "good" if is_good else "garbled"
                 shares = [100 * count / len(some) for count in (form, both)]
                 print(
@@ -124,6 +126,12 @@ def report(all_: Sequence[Judged], doubt: float) -> None:
 
     times = [one.ms for one in all_ if not one.is_copied]
     print(f"one opinion: {median(times):.0f} ms (median), {np.percentile(times, 95):.0f} ms (95 %)")
+
+
+def is_doubted(one: Judged, doubt: float) -> bool:
+    """Whether it would not be spoken for what the reader thinks of it, at this threshold."""
+    limit = min(doubt, proofreading.SLIP) if one.is_slip else doubt
+    return not one.is_copied and one.odds > limit
 
 
 def main() -> None:
@@ -150,7 +158,7 @@ def main() -> None:
 
     if options.show:
         for one in all_:
-            refused = not one.passes or (not one.is_copied and one.odds > options.doubt)
+            refused = not one.passes or is_doubted(one, options.doubt)
             if refused == one.labelled.is_good:
                 label = "good" if one.labelled.is_good else "garbled"
                 print(f"{label:8s}{one.odds:5.1f}  {one.labelled.reply}")

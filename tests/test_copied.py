@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atonce.agent.copied import is_copied
+from atonce.agent.copied import is_copied, slips
 
 KNOWN = (
     "An adult ticket costs $14. Children under 10 get in free.",
@@ -46,3 +46,30 @@ def test_a_changed_or_cut_sentence_is_not(reply: str) -> None:
 
 def test_nothing_is_copied_from_nothing() -> None:
     assert not is_copied("An adult ticket costs $14.", ())
+
+
+@pytest.mark.parametrize(
+    ("reply", "place"),
+    [
+        ("An adult ticket adult $14.", "adult"),
+        ("Children under 10 get in free. An ticket costs $14.", "ticket"),
+        ("No open at 9:30 a.m. on Fridays.", "No"),
+        ("We open open at 9:30 a.m. on Fridays.", "open"),
+    ],
+)
+def test_one_word_that_differs_is_a_slip_with_its_place(reply: str, place: str) -> None:
+    assert [reply[start:end] for start, end in slips(reply, KNOWN)] == [place]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        "An adult ticket costs $14.",
+        "Sorry, we open at 9:30 a.m. on Fridays.",
+        "For adults it is $14.",
+        "Get in free.",
+    ],
+)
+def test_other_words_are_no_slip(reply: str) -> None:
+    assert slips(reply, KNOWN) == ()

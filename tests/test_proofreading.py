@@ -20,8 +20,14 @@ SALAD = reads((" You", 300, -1.0), (" to", 40, -14.0), (" and", 35, -12.0), ("."
 
 
 def test_a_sentence_is_not_doubted_and_word_salad_is() -> None:
-    assert not opinion_of(SENTENCE, ()).is_doubted
-    assert opinion_of(SALAD, ()).is_doubted
+    assert not opinion_of(SENTENCE, ()).is_doubted()
+    assert opinion_of(SALAD, ()).is_doubted()
+
+
+def test_where_one_word_of_a_fact_was_changed_less_is_enough() -> None:
+    assert not Opinion(-2.0, ()).is_doubted()
+    assert Opinion(-2.0, ()).is_doubted(is_slip=True)
+    assert not Opinion(-7.0, ()).is_doubted(is_slip=True)
 
 
 def test_what_is_wrong_has_its_place_without_the_space_before_it() -> None:

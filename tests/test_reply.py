@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -9,8 +10,9 @@ from atonce.agent.events import DraftMade, Event, PromptRead, ReplyChecked
 from atonce.agent.reply import Reply, ReplyRules, ReplyWriter
 from atonce.agent.worker import Worker
 from atonce.config.errors import ReplyError
-from atonce.llm.fakes import FakeWriter
-from atonce.llm.protocols import Draft, Plan, Prompt, Writer
+from atonce.llm.fakes import FakePrompt, FakeWriter
+from atonce.llm.proofreading import Opinion
+from atonce.llm.protocols import Draft, Found, Plan, Prompt, Writer
 
 FACTS = (
     "The museum is open from 9:30 am to 5:45 pm.",
@@ -200,3 +202,108 @@ def test_a_repair_leaves_what_was_heard_alone_too() -> None:
     assert reply.text.startswith("An adult ticket")
     assert "41" not in reply.text
     assert all(draft.text.startswith("An adult ticket") for draft in drafts)
+
+
+# ---- what stands in no fact is read over ----
+
+
+class Reading(FakeWriter):
+    """A writer that finds no English in replies with the word "salad"."""
+
+    def __init__(self, replies: Sequence[str]) -> None:
+        said = iter(replies)
+        super().__init__(lambda _: next(said), clock=lambda: 0.0)
+        self.read_over: list[str] = []
+
+    def opinion(self, prompt: Prompt, reply: str) -> Opinion:  # noqa: ARG002
+        """Doubts the word."""
+        self.read_over.append(reply)
+        at = reply.find("salad")
+        return Opinion(-5.0, ()) if at < 0 else Opinion(5.0, ((at, at + 5),))
+
+
+def test_a_draft_that_is_no_english_is_masked_again_where_it_is_wrong() -> None:
+    writer = Reading(["An adult salad costs $14.", "An adult ticket costs $14."])
+    reply, events = write([], writer=writer)
+    problems = [p for e in events if isinstance(e, ReplyChecked) for p in e.verdict.problems]
+
+    assert (reply.text, reply.source, reply.repaired) == (FACTS[1], "denoiser", 1)
+    assert [(p.kind, p.start, p.end) for p in problems] == [("language", 9, 14)]
+
+
+def test_what_stands_in_a_fact_is_not_read_over() -> None:
+    writer = Reading([FACTS[1]])
+    assert write([], writer=writer)[0].source == "denoiser"
+    assert writer.read_over == []
+
+
+def test_what_stays_no_english_is_never_spoken() -> None:
+    reply, _ = write([], writer=Reading(["An adult salad costs $14."] * 3))
+    assert (reply.text, reply.source) == (FACTS[1], "fact")
+
+
+def test_without_the_check_nothing_is_read_over() -> None:
+    writer = Reading(["An adult salad costs $14."])
+    assert write([], writer=writer, is_checked=False)[0].text == "An adult salad costs $14."
+    assert writer.read_over == []
+
+
+def test_what_nobody_has_time_to_read_over_is_not_spoken() -> None:
+    writer = Reading(["For adults it is $14."])
+    reply, events = write([], writer=writer, deadline_s=3.0)
+    last = events[-1]
+
+    assert (reply.text, reply.source) == (FACTS[1], "fact")
+    assert writer.read_over == []
+    assert isinstance(last, ReplyChecked)
+    assert [problem.kind for problem in last.verdict.problems] == ["language"]
+
+
+# ---- small talk ----
+
+
+@dataclass(frozen=True)
+class Overheard(FakePrompt):
+    """A prompt of which the engine knows whether anything was asked."""
+
+    found: Found
+
+
+class Chatting(Reading):
+    """A writer that takes every question for small talk."""
+
+    def read(self, prompt: Prompt) -> Overheard:
+        """Take note of a prompt."""
+        return Overheard(prompt, Found((0.0, 5.0, 0.0), -5.0, 4.0))
+
+
+def chat(question: str, said: Sequence[str], **sentences: str) -> Reply:
+    """The reply to small talk of a writer that says this."""
+    rules = ReplyRules(Plan(4, 16), is_checked=True, repairs=2, unknown=UNKNOWN)
+    rules = replace(rules, small_talk=sentences)
+    replier = ReplyWriter(Chatting(said), Worker("test"), rules, clock=lambda: 0.0)
+    prompt = Prompt("the guide at a museum", FACTS, question)
+    return asyncio.run(replier.write(prompt, lambda _: None))
+
+
+def test_small_talk_gets_the_sentence_of_the_settings_and_no_step_is_taken() -> None:
+    reply = chat("Thanks a lot!", [], thanks="Not at all.")
+    assert (reply.text, reply.source, reply.steps) == ("Not at all.", "courtesy", 0)
+
+
+def test_small_talk_without_a_sentence_is_the_writers() -> None:
+    reply = chat("Thanks a lot!", ["You are welcome."])
+    assert (reply.text, reply.source) == ("You are welcome.", "denoiser")
+
+
+def test_other_small_talk_is_the_writers_too_if_it_is_english() -> None:
+    assert chat("Blah.", ["How nice."], other="Pardon?").source == "denoiser"
+
+
+def test_no_fact_is_read_out_to_small_talk_that_came_to_nothing() -> None:
+    reply = chat("Blah.", ["Nice salad."], other="Pardon?")
+    assert (reply.text, reply.source, reply.repaired) == ("Pardon?", "courtesy", 0)
+
+
+def test_who_it_is_is_said_by_a_fact_where_one_clearly_answers() -> None:
+    assert chat("Who are you?", [FACTS[1]], who="A guide.").source == "denoiser"

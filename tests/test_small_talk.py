@@ -43,6 +43,12 @@ def prompt(question: str, *past: tuple[str, str]) -> Prompt:
         ("I love this museum.", "praise"),
         ("You stupid machine!", "insult"),
         ("Tell me a joke.", "fun"),
+        ("So you're a computer, right?", "machine"),
+        ("Perfect, that's all I needed.", "goodbye"),
+        ("Goodbye, voice guide.", "goodbye"),
+        ("Excuse me.", "hello"),
+        ("What a lovely place!", "praise"),
+        ("Wait a moment.", "assent"),
         ("Okay.", "assent"),
         ("Never mind.", "assent"),
         ("Sorry.", "assent"),
@@ -71,6 +77,8 @@ def test_small_talk_has_its_kind(said: str, kind: str) -> None:
         "Who is the painter?",
         "Is this a good day to come?",
         "I would like to",
+        "Wait, when do you open?",
+        "Are you a person who knows the loom?",
         "What's up there?",
         "and the fine",
     ],
@@ -120,5 +128,6 @@ def test_what_was_said_last_is_said_again() -> None:
 def test_of_small_talk_that_says_more_the_known_part_is_answered() -> None:
     assert makeshift(prompt("Thanks, we're off to the mill."), SENTENCES) == SENTENCES["thanks"]
     assert makeshift(prompt("Hello, windmill!"), SENTENCES) == SENTENCES["hello"]
+    assert makeshift(prompt("Oh, hello. I didn't see you there."), SENTENCES) == SENTENCES["hello"]
     assert makeshift(prompt("Blah blah."), SENTENCES) == SENTENCES[OTHER]
     assert makeshift(prompt("Blah blah."), {}) == ""
