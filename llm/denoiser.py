@@ -30,6 +30,7 @@ from atonce.llm.finder import Find, Finder, find_by_words
 from atonce.llm.gaze import SHIPPED_GAZE, Gaze, Watch, load_gaze
 from atonce.llm.joining import parts_of, write_parts
 from atonce.llm.leading import told
+from atonce.llm.leaning import needed
 from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
 from atonce.llm.precision import to_bfloat16
@@ -176,7 +177,8 @@ class EmbeddedWriter:
     @torch.inference_mode()
     def read(self, prompt: Prompt) -> ReadPrompt:
         """Read a prompt; what was read before of its beginning is not read again."""
-        beginning, turns, turn = self._fit(prompt)
+        found = self._find(prompt.question, prompt.facts, prompt.history)
+        beginning, turns, turn = self._fit(needed(prompt, found))
         known, prefix = self._read_kept(beginning), len(beginning)
         for past_turn in turns:
             beginning = beginning + past_turn
@@ -184,7 +186,6 @@ class EmbeddedWriter:
         known = self._read_kept(beginning) if turns else known
         ids = beginning + turn
         spans, end = fact_spans(self._tokenizer, prompt), self._card.end
-        found = self._find(prompt.question, prompt.facts, prompt.history)
         if self._gaze is None or not spans:
             known = self._read_on(ids[known.past.tokens : -1], known)
         else:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from atonce.config.errors import ModelError
 from atonce.llm.encoder import Encoder, EncoderSizes, closed, from_bert, pad
+from atonce.llm.leaning import leans
 from atonce.llm.protocols import Exchange, Found
 from atonce.llm.ranking import rank
 from atonce.llm.weights import (
@@ -153,19 +154,33 @@ class Finder:
 
     @torch.inference_mode()
     def find(self, question: str, facts: Sequence[str], history: Sequence[Exchange]) -> Found:
-        """Logits of all facts, and of none."""
+        """Logits of all facts, and of none; with the talk so far where the question leans on it."""
         if not facts:
             return Found(())
 
-        asked = self.ask([(question, history)], facts)
-        prior = self.judge.prior(asked.signals)[0]
-        best = prior.topk(min(TOGETHER, len(facts))).indices
-        judged = self.judge(asked, best[None])[0]
+        if not history:
+            return self._find([(question, ())], facts)[0]
+
+        alone, behind = self._find([(question, ()), (question, history)], facts)
+        needs_it = leans(question, facts, history[-1], alone=alone, behind=behind)
+        return behind if needs_it else replace(alone, leans=False)
+
+    def _find(
+        self, questions: Sequence[tuple[str, Sequence[Exchange]]], facts: Sequence[str]
+    ) -> list[Found]:
+        """What is found for each of these, in one pass."""
+        asked = self.ask(questions, facts)
+        priors = self.judge.prior(asked.signals)
+        best = priors.topk(min(TOGETHER, len(facts))).indices
+        judged = self.judge(asked, best)
         # What was not read together is as unlikely as the most unlikely that was, and less by
         # what it lay behind before.
-        scores = prior - prior[best].amin() + judged[:-1].amin()
-        scores[best] = judged[:-1]
-        return Found(tuple(scores.tolist()), float(judged[-1]))
+        lowest = judged[:, :-1].amin(-1) - priors.gather(1, best).amin(-1)
+        scores = (priors + lowest[:, None]).scatter(1, best, judged[:, :-1])
+        return [
+            Found(tuple(row.tolist()), float(none))
+            for row, none in zip(scores, judged[:, -1], strict=True)
+        ]
 
     @torch.inference_mode()
     def ask(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -122,7 +122,8 @@ class Gaze:
         top = logs[:, int(scores.argmax())]
         odds = parts @ self.none + top @ self.best + together(logs) @ self.all + state @ self.state
         talk = torch.cat([torch.ones(1), state]) @ self.talk
-        return Found(tuple(scores.tolist()), float(odds + scores.logsumexp(0)), float(talk))
+        none = float(odds + scores.logsumexp(0))
+        return replace(found, scores=tuple(scores.tolist()), none=none, talk=float(talk))
 
 
 def summary(found: Found, scores: Tensor) -> Tensor:

@@ -106,6 +106,8 @@ class Found:
     """No fact does; minus infinity where that was not asked."""
     talk: float = -math.inf
     """Log-odds that nothing is asked: a greeting, thanks; minus infinity where nobody looked."""
+    leans: bool = True
+    """The last turn is needed to answer; False: the question was looked at without it."""
 
     @property
     def chances(self) -> tuple[float, ...]:

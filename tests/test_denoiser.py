@@ -222,17 +222,33 @@ def test_what_is_left_of_a_cut_off_writing_can_be_thrown_away(tiny: EmbeddedWrit
     assert write(tiny)[-1].is_finished
 
 
-def test_the_oldest_turns_are_dropped_when_the_talk_is_too_long(
+def test_of_a_long_talk_only_the_last_turn_is_read(tiny: EmbeddedWriter) -> None:
+    last = tiny.read(replace(PROMPT, history=TALK[1:]))
+
+    assert tiny.read(replace(PROMPT, history=(*TALK, *TALK))).ids == last.ids
+
+
+def test_a_question_that_stands_alone_is_read_as_if_nothing_had_been_said(
+    tiny: EmbeddedWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = tiny.read(PROMPT)
+    found = replace(alone.found, leans=False)
+    monkeypatch.setattr(tiny, "_find", lambda *_: found)
+
+    assert tiny.read(replace(PROMPT, history=TALK)).ids == alone.ids
+
+
+def test_a_turn_that_does_not_fit_is_left_out(
     tiny: EmbeddedWriter, tiny_gguf: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    last = tiny.read(replace(PROMPT, history=TALK[1:]))
+    alone = tiny.read(PROMPT)
     path = folder / "writer.safetensors"
-    narrow = EmbeddedWriter(tiny_gguf, folder, path, threads=1, max_prompt=last.tokens)
+    narrow = EmbeddedWriter(tiny_gguf, folder, path, threads=1, max_prompt=alone.tokens)
     with caplog.at_level(logging.WARNING):
-        read = narrow.read(replace(PROMPT, history=(*TALK, *TALK)))
+        read = narrow.read(replace(PROMPT, history=TALK))
 
-    assert read.ids == last.ids
-    assert "3 oldest turns left out" in caplog.text
+    assert read.ids == alone.ids
+    assert "1 oldest turns left out" in caplog.text
 
 
 def test_facts_that_do_not_fit_are_an_error(tiny: EmbeddedWriter) -> None:
