@@ -138,8 +138,7 @@ class Decoder:
         h = normed(x, layer.input_norm, s.epsilon)
         heads = layer.qkv(h).view(B, -1, s.head)  # (B, heads + 2 kv_heads, head)
         turned, v = heads[:, : s.heads + s.kv_heads], heads[:, s.heads + s.kv_heads :]
-        first, second = turned.chunk(2, -1)
-        turned = turned * cosine + torch.cat([-second, first], -1) * sine
+        turned = turned * cosine + turned.roll(s.head // 2, -1) * sine
         self._keys[depth][:, :, now] = turned[:, s.heads :]
         self._values[depth][:, :, now] = v
         a = F.scaled_dot_product_attention(

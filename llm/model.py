@@ -307,18 +307,20 @@ def score(states: Tensor, sayable: Tensor) -> Tensor:
 
 
 def angles(positions: Tensor, sizes: Sizes) -> KeyValue:
-    """Cosine and sine of the rotary angles: positions (B|1, T) → two of (B|1, 1, T, head)."""
+    """Cosine and sine of the rotary angles: positions (B|1, T) → two of (B|1, 1, T, head).
+
+    The sine's first half is turned round, as `rotate` wants it.
+    """
     steps = torch.arange(0, sizes.head, 2, device=positions.device).float() / sizes.head
     angle = positions[:, None, :, None].float() * (1.0 / sizes.theta**steps)  # (B|1, 1, T, head/2)
-    angle = torch.cat([angle, angle], -1)
-    return angle.cos(), angle.sin()
+    cosine, sine = angle.cos(), angle.sin()
+    return torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)
 
 
 def rotate(x: Tensor, rotation: KeyValue) -> Tensor:
     """Turn the feature pairs of x (B, heads, T, head) by their positions' angles."""
     cos, sin = rotation
-    first, second = x.chunk(2, -1)
-    return x * cos + torch.cat([-second, first], -1) * sin
+    return x * cos + x.roll(x.shape[-1] // 2, -1) * sin  # the other one of each pair
 
 
 def causal_bias(T: int, P: int, device: torch.device) -> Tensor | None:
