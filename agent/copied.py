@@ -18,7 +18,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019.:,-][^\W_]+)*|[$\u20ac\u00a3%]")
 # What may open a reply before it reads out a fact.
 SHORTEST = 4
 """Words of a sentence that can differ in one: shorter ones are alike by chance."""
-_OPENER = re.compile(r"(?:yes|no)[.,]\s+", re.I)
+_OPENER = re.compile(r"^(?:yes|no)[.,]\s+", re.I)
 
 
 def is_copied(reply: str, known: Iterable[str]) -> bool:

@@ -36,6 +36,7 @@ def test_sentences_of_the_facts_are_copied(reply: str) -> None:
         "An adult ticket costs 14.",
         "An adult ticket costs.",
         "Children under 10 get in free. You safely!",
+        "Children under 10 get in free. No. An adult ticket costs $14.",
         "I'm sorry is I don't have that information.",
         "We open at 9:30.",
     ],
