@@ -32,7 +32,7 @@ from atonce.agent.kiosk_warm import warm
 from atonce.agent.metrics import Metrics, observers_of, watching
 from atonce.agent.microphone import Microphone
 from atonce.agent.mqtt_commands import Commands, Refused
-from atonce.agent.mqtt_link import Broker, MqttLink, security
+from atonce.agent.mqtt_link import FAREWELL_S, Broker, MqttLink, security
 from atonce.agent.mqtt_messages import Presence, Presences, Topics
 from atonce.agent.native_noise import caught
 from atonce.agent.portaudio import PortAudio
@@ -143,6 +143,7 @@ class Kiosk:
                 await asyncio.wait([serving])
 
             self._supervisor.tell("STOPPING=1")
+            await link.settle(FAREWELL_S)
             linking.cancel()
             told.cancel()
 

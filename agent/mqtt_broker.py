@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -77,6 +78,18 @@ class OwnBroker:
                 raise AtonceError(f"mosquitto did not start: {log.read_text()}")
 
             time.sleep(0.02)
+
+    def freeze(self) -> None:
+        """It does not answer any more."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It answers again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def stop(self) -> None:
         """End it; what it retained is gone, too."""

@@ -46,6 +46,8 @@ FIRST_WAIT_S: Final = 1.0
 """Before the second attempt; then twice as long each time …"""
 LONGEST_WAIT_S: Final = 60.0
 """… up to a minute, so that a broker that is back is found within one."""
+STANDS_S: Final = 10.0
+"""A connection that lasted so long was a good one: after it the attempts begin anew."""
 KEEP_AWAY_S: Final = 30.0
 """While another kiosk has the name, it is looked so often whether that one is gone."""
 PEEK_S: Final = 0.5
@@ -151,7 +153,7 @@ class MqttLink:
         while True:
             began_s = self._now()
             problem = await self._taken_over() or await self._stay()
-            failed = 0 if self._now() - began_s > LONGEST_WAIT_S else failed + 1
+            failed = 0 if self._now() - began_s > STANDS_S else failed + 1
 
             if problem.code == mqtt_faults.OLD_BROKER:
                 self._version = aiomqtt.ProtocolVersion.V311

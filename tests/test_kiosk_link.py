@@ -172,6 +172,38 @@ def test_after_a_restart_of_the_broker_it_publishes_and_hears_again(broker: OwnB
     asyncio.run(live())
 
 
+# aiomqtt leaves a connection that was never answered to the next sign of life, or to the end.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broker_that_hangs_holds_nothing_up_and_is_found_again(
+    broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt_link, "ANSWER_S", 0.7)
+    monkeypatch.setattr(mqtt_link, "LONGEST_WAIT_S", 1.0)
+
+    async def live() -> None:
+        loop = asyncio.get_running_loop()
+        async with kiosk(broker.port) as one:
+            await one.until("connected")
+            broker.freeze()
+            began_s = loop.time()
+
+            for number in range(1000):
+                one.link.publish(Message("museum/one/error", str(number).encode()))
+
+            assert loop.time() - began_s < 0.5
+            await one.until("was lost")
+            await one.until("it does not answer")
+            broker.thaw()
+            await one.until("connected", times=2)
+            await one.link.settle(PATIENCE_S)
+
+            with Watcher(broker.port) as watcher:
+                last = await asyncio.to_thread(watcher.wait_for, STATUS)
+                assert last.content["status"] == "online"
+
+    asyncio.run(live())
+
+
 def test_what_happened_while_the_broker_was_away_is_told_in_order_and_not_without_bound(
     broker: OwnBroker, tmp_path: Path
 ) -> None:
