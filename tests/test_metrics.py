@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -139,6 +142,46 @@ def test_prometheus_finds_them_at_the_port() -> None:
             text = answer.read().decode()
 
     assert 'atonce_turns_total{draft="held",source="denoiser"} 1.0' in text
+
+
+def test_a_collector_is_sent_the_trace_over_the_network_and_no_word_that_was_said() -> None:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    sent: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            packed = self.headers.get("Content-Encoding") == "gzip"
+            sent.append((self.path, gzip.decompress(body) if packed else body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quietly."""
+
+    with HTTPServer(("127.0.0.1", 0), Collector) as server:
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        at = f"http://127.0.0.1:{server.server_address[1]}/v1/traces"
+        settings = defaults(["metrics.traces=true", f"metrics.traces_endpoint={at}"]).settings
+        with metrics.watching(settings) as watched:
+            assert watched is not None
+            observe = watched.observer()
+            for event in one_turn():
+                observe(event)
+
+        server.shutdown()
+        serving.join()
+
+    ((path, body),) = sent
+    request = ExportTraceServiceRequest.FromString(body)
+    (resource,) = request.resource_spans
+    names = [span.name for scope in resource.scope_spans for span in scope.spans]
+    assert path == "/v1/traces"
+    assert {"invoke_agent atonce", "prompt_read", "draft_1", "first_audio"} <= set(names)
+    assert b"9:30" not in body
+    assert b"When do you" not in body
 
 
 def test_a_port_that_is_taken_is_one_clear_sentence() -> None:
