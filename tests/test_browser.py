@@ -77,7 +77,7 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}/"
 
     def is_busy(self) -> bool:
-        with urllib.request.urlopen(f"{self.address}ready") as answer:
+        with urllib.request.urlopen(f"{self.address}ready", timeout=10) as answer:
             return bool(json.load(answer)["is_busy"])
 
     def is_free_within(self, seconds: float) -> bool:
@@ -186,6 +186,14 @@ def decoded(recording: str) -> Audio:
     return Audio(np.concatenate(pieces).astype(np.float32) / 32768, 16_000)
 
 
+def voice(audio: Audio) -> tuple[float, float]:
+    """Of a recorded reply: its loudness (RMS), and its longest silence in seconds."""
+    frames = audio.samples[: len(audio.samples) // 320 * 320].reshape(-1, 320)
+    levels = np.sqrt(np.mean(frames**2, axis=1))
+    sounds = np.flatnonzero(levels > 0.01)
+    return float(np.sqrt(np.mean(levels[sounds] ** 2))), float(np.diff(sounds).max()) * 0.02
+
+
 # --- a talk ---
 
 
@@ -217,10 +225,16 @@ def test_a_question_into_the_fake_microphone_is_answered_aloud_and_captioned(
         assert tab.evaluate("document.querySelectorAll('#turn tr').length") >= 4
         assert noted(tab, "atonce.spoken")[-1]["characters"] > 0
         assert len(noted(tab, "atonce.draft")) >= 1
+        completed = "conversation.item.input_audio_transcription.completed"
+        assert noted(tab, completed)[0]["transcript"] == "How much is a ticket for an adult?"
+        assert tab.evaluate("document.querySelectorAll('#captions .open').length") == 0
         assert tab.evaluate("document.querySelectorAll('#canvas .word.said').length") > 3
         tab.click("#talk")
         assert server.is_free_within(5)
 
+    loud, silent_s = voice(recording)
+    assert 0.02 < loud < 0.5  # RMS of what sounds: neither a whisper nor clipped
+    assert silent_s < 0.8  # between two sentences; a stall of the stream would be longer
     transcriber = load(None, ()).settings.transcriber
     engine = registry.find("transcriber", transcriber.engine).from_settings(transcriber)
     heard = words(engine.transcribe(recording).text)
@@ -291,6 +305,19 @@ def test_a_second_person_is_told_that_somebody_else_talks(browser: Any, server: 
     assert second.evaluate(READY)
     first.close()
     assert server.is_free_within(5)
+
+
+def test_a_stopping_server_says_goodbye_aloud_and_the_page_says_so() -> None:
+    server = Server("--set", "agent.sentences.goodbye=Goodbye and thank you.")
+    with chromium.Chromium(flags=("--use-fake-ui-for-media-stream",)) as browser:
+        tab = listening(browser, server)
+        assert server.stop() == 0
+        tab.wait(f"{STATE} === 'idle'")
+        assert tab.evaluate("document.querySelector('#state').innerText") == "Ended by the server"
+        assert tab.evaluate(CAPTIONS) == ["Agent\nGoodbye and thank you."]
+        done = noted(tab, "response.done")[-1]["response"]
+        assert (done["id"], done["status"]) == ("resp_sentence_1", "completed")
+        assert noted(tab, "atonce.spoken")[-1]["response_id"] == "resp_sentence_1"
 
 
 # --- faults are named, with what to do ---

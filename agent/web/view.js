@@ -148,7 +148,7 @@ export class View {
     const isCut = status !== "completed";
     this.isSounding = null;
     this.canvas.end(heard, isCut);
-    const more = isCut && !heard.endsWith("…") ? " …" : "";
+    const more = isCut && heard && !heard.endsWith("…") ? " …" : "";
     this.captions.show(this.#key(id), "Agent", heard + more, isCut ? "cut" : "");
 
     if (this.held.length) {
