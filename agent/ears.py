@@ -3,7 +3,8 @@
 Rule 1. Sound is judged in a thread of its own, frame by frame, and never waits for a transcript.
 Rule 2. One transcript at a time. While one is being made, or waits to be, a partial one is not even
         begun; a newer one of the same utterance makes an older one unwanted, and so does speech
-        that goes on. The last one of an utterance is always made, however late.
+        that goes on. The last one of an utterance is always made, however late. Of speech over the
+        agent's voice the first words are looked for sooner: they tell "all right" from a question.
 Rule 3. Seconds of sound become seconds of the clock by the frame that they came in with.
 """
 
@@ -23,7 +24,13 @@ from atonce.agent.turn_events import TranscriptHeard
 from atonce.agent.worker import Runner, Stage
 from atonce.config import registry
 from atonce.config.schema import Settings
-from atonce.speech.endpoint import EndpointRules, SpeechEvent, SpeechResumed, SpeechStarted
+from atonce.speech.endpoint import (
+    EndpointRules,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechResumed,
+    SpeechStarted,
+)
 from atonce.speech.listener import EarEvent, Listener
 from atonce.speech.partials import TranscriptDue
 from atonce.speech.partials import WordsHeard as Words
@@ -31,6 +38,9 @@ from atonce.speech.protocols import Audio, Transcriber, TranscriptUnwantedError
 
 E = TypeVar("E", bound=SpeechEvent)
 _Found = tuple[EarEvent, Audio | None]
+_GLANCE_S = 0.35
+"""Voice after which words over the agent's voice are looked for: "all right" and the like are known
+by then (hibari's, by whisper base), and read before it is decided whether they interrupt."""
 _TIMES = ("at_s", "from_s", "voice_s", "speech_end_s")
 """Fields of the ears' events that are seconds of sound."""
 
@@ -103,6 +113,7 @@ class Ears:
         self._utterance = _Utterance(0, "")
         self._jobs: list[Job] = []
         self._is_due = asyncio.Event()
+        self._glance: SpeechStarted | None = None  # speech over the agent's voice, in sound's time
 
     async def hear(self, frame: Frame) -> None:
         """The next frame; what it shows is told before this returns. EngineError: it was not heard
@@ -115,7 +126,7 @@ class Ears:
         self._pushed_s += heard.seconds
         self._offset_s = frame.at_s - self._pushed_s
         found = await self._listening.run(
-            lambda: self._with_sound(self.listener.hear(heard, frame.played))
+            lambda: self._with_sound(self._glanced(self.listener.hear(heard, frame.played)))
         )
         self._hand_on(found)
         fault, self.listener.fault = self.listener.fault, None
@@ -189,6 +200,23 @@ class Ears:
         words, events = self.listener.receive(due, text)
         return words, self._with_sound(events)
 
+    def _glanced(self, events: list[EarEvent]) -> list[EarEvent]:
+        """With a first look at speech over the agent's voice, unless a transcript is due anyway."""
+        started, now_s = self._glance, self.listener.now_s
+
+        if started is None:
+            return events
+
+        if any(isinstance(event, TranscriptDue | SpeechEnded) for event in events):
+            self._glance = None
+            return events
+
+        if now_s < started.voice_s + _GLANCE_S:
+            return events
+
+        self._glance = None
+        return [*events, TranscriptDue(now_s, started.from_s, now_s, is_pause=False)]
+
     def _with_sound(self, events: list[EarEvent]) -> list[_Found]:
         """Sound can be had only until the next frame."""
         sound = self.listener.sound
@@ -202,9 +230,11 @@ class Ears:
 
             told = self._on_the_clock(event)
 
-            if isinstance(told, SpeechStarted):
-                self._utterance = _Utterance(self._utterance.number + 1, self._said(told.voice_s))
-            elif isinstance(told, SpeechResumed):
+            if isinstance(event, SpeechStarted):
+                said = self._said(self._offset_s + event.voice_s)
+                self._utterance = _Utterance(self._utterance.number + 1, said)
+                self._glance = event if said else None
+            elif isinstance(event, SpeechResumed):
                 self._drop_jobs()
 
             self._tell(told)

@@ -21,9 +21,12 @@ change nothing. The same question is never written, or computed, twice.
 its place. Then whatever comes first decides: enough speech, two words that are more than a
 backchannel, or a stop word cut the reply; a transcript without such words, or the end of the time,
 lets it go on from the same place. Speech that has ended by then is judged by its words, if they
-come soon: "where is it" and "mm-hmm" last equally long. A single word that decides nothing is
-answered after the reply. What has cut a reply and turns out to hold no words, or only "okay", was
-none: the reply goes on by itself, once. A stop word that stands alone gets no answer but silence. A
+come soon: "where is it" and "mm-hmm" last equally long. Where the first words are only what people
+say while they listen, a voice that seems to last is given 0.2 s more to be known to have ended (the
+agent's is silent all the while): "all right" lasts over half a second. A single word that decides
+nothing is answered after the reply. What has cut a reply and turns out to hold no words, or only
+"okay", was none: the reply goes on by itself, once. A stop word that stands alone gets no answer but
+silence. A
 reply that was audible for a blink was not heard, and its question is joined with what cut it.
 
 **What cannot wait** is answered whatever sounds meanwhile: an emergency, a question in writing, and

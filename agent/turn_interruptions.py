@@ -1,7 +1,9 @@
 """Speech over the agent's voice: duck at once, then cut or go on. Pure.
 
 Rule 1. It is decided within the time, whatever is missing: the onset is where the voice began, not
-        where it was noticed. Only where the speech has ended its words are awaited a little longer.
+        where it was noticed. Only where the speech has ended its words are awaited a little longer;
+        and while the words so far are only what people say who listen, and the voice is silent
+        anyway, it is awaited whether it has ended: that is known later than it is so.
 Rule 2. What comes after a decision may overrule it: a transcript with words cuts even a voice that
         has gone on.
 Rule 3. Where the agent hears itself, sound proves nothing: only words that are not its own count.
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from atonce.agent.turn_answers import consider, may_go_on
 from atonce.agent.turn_events import Action, Kind, Reason
-from atonce.agent.turn_rules import DECIDED_BEFORE_S, EPSILON_S, NOTICED_S, OVERHANG_S, TurnRules
+from atonce.agent.turn_rules import DECIDED_BEFORE_S, EPSILON_S, NOTICED_S, OVERHANG_S
 from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_words import Utterance
 
@@ -42,7 +44,7 @@ def judge(now: Situation, at_s: float, heard: Utterance) -> list[Action]:
     if heard.is_spent:
         return []
 
-    reason = _interruption(now.rules, heard, at_s)
+    reason = _interruption(now, heard, at_s)
 
     if reason is not None:
         return cut(now, at_s, heard, reason)
@@ -54,21 +56,23 @@ def judge(now: Situation, at_s: float, heard: Utterance) -> list[Action]:
 
     if heard.is_known:
         heard.is_undecided = False
-    elif heard.is_undecided and at_s >= decided_s(now.rules, heard) - EPSILON_S:
+    elif heard.is_undecided and at_s >= decided_s(now, heard) - EPSILON_S:
         heard.is_undecided = _is_next_burst(heard)
 
     return go_on_speaking(now)
 
 
-def decided_s(rules: TurnRules, heard: Utterance) -> float:
+def decided_s(now: Situation, heard: Utterance) -> float:
     """When it is decided at the latest."""
+    rules = now.rules
     deadline_s = heard.onset_s + rules.decide_s - DECIDED_BEFORE_S
 
     if heard.voice_s is None:
-        return deadline_s + rules.words_s
+        is_listening = _sounds_like_listening(now, heard)
+        return deadline_s if is_listening else deadline_s + rules.words_s
 
     enough_s = heard.voice_s + rules.barge_in_s - heard.spoken_s + NOTICED_S
-    return min(deadline_s, enough_s)
+    return min(deadline_s, enough_s) + _patience_s(now, heard)
 
 
 def go_on_speaking(now: Situation) -> list[Action]:
@@ -104,7 +108,9 @@ def cut(now: Situation, at_s: float, heard: Utterance | None, reason: Reason) ->
     return actions + consider(now, at_s)
 
 
-def _interruption(rules: TurnRules, heard: Utterance, at_s: float) -> Reason | None:
+def _interruption(now: Situation, heard: Utterance, at_s: float) -> Reason | None:
+    rules = now.rules
+
     if rules.phrases.has_stop_word(heard.text):
         return "stop word"
 
@@ -115,14 +121,28 @@ def _interruption(rules: TurnRules, heard: Utterance, at_s: float) -> Reason | N
         return None
 
     sounding = heard.voice_s is not None
+    patience_s = _patience_s(now, heard)
     sure_s = heard.voiced_s(at_s) - (NOTICED_S if sounding else OVERHANG_S)
-    is_late = at_s >= heard.onset_s + rules.decide_s - DECIDED_BEFORE_S - EPSILON_S
+    deadline_s = heard.onset_s + rules.decide_s - DECIDED_BEFORE_S + patience_s
+    is_late = at_s >= deadline_s - EPSILON_S
 
     if sounding and is_late and not _has_gap(heard):
         # The time is up, and nothing says that the voice has ended.
         sure_s += NOTICED_S + DECIDED_BEFORE_S
 
-    return "speech" if sure_s >= rules.barge_in_s - EPSILON_S else None
+    return "speech" if sure_s >= rules.barge_in_s + patience_s - EPSILON_S else None
+
+
+def _patience_s(now: Situation, heard: Utterance) -> float:
+    """For so much longer it may turn out to have ended: "all right" lasts over half a second."""
+    is_silent = now.voice.is_paused
+    return NOTICED_S if is_silent and _sounds_like_listening(now, heard) else 0.0
+
+
+def _sounds_like_listening(now: Situation, heard: Utterance) -> bool:
+    """The words of this burst are, so far, only what people say while they listen."""
+    is_of_burst = heard.read_s > heard.onset_s + EPSILON_S
+    return is_of_burst and now.rules.phrases.is_backchannel(heard.text)
 
 
 def _is_next_burst(heard: Utterance) -> bool:

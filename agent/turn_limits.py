@@ -70,7 +70,7 @@ def _limits(now: Situation) -> Iterator[Limit]:
 
 def _of_utterance(now: Situation, heard: Utterance) -> Iterator[Limit]:
     if heard.is_undecided:
-        decided_s = interruptions.decided_s(now.rules, heard)
+        decided_s = interruptions.decided_s(now, heard)
         yield Limit(decided_s, lambda at_s: interruptions.judge(now, at_s, heard))
 
     if heard.ended_s is None:

@@ -7,6 +7,7 @@ Rule 2. What was guessed is used where no better transcript ever comes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class Utterance:
     """The endpoint."""
     text: str = ""
     """Its words, known or guessed."""
+    read_s: float = -math.inf
+    """The end of the last voice in which they were read."""
     language: str = ""
     """Which one, where the transcriber tells."""
     is_known: bool = False
@@ -89,6 +92,7 @@ class Utterance:
 
         if is_last or (text and not self.is_known):
             self.text, self.language = text, heard.language or self.language
+            self.read_s = heard.speech_end_s
 
         self.is_known = self.is_known or is_last
 

@@ -132,6 +132,22 @@ def test_one_utterance_has_one_final_transcript_on_the_sessions_clock() -> None:
     assert isinstance(heard.published[0], WordsHeard)
 
 
+def test_words_over_the_agents_voice_are_looked_for_before_it_is_decided() -> None:
+    over, alone = hear((1.0, 1.6), said="the tour begins"), hear((1.0, 1.6))
+    words = over.of(TranscriptHeard)[0]
+
+    assert isinstance(words, TranscriptHeard)
+    assert not words.is_final
+    assert words.at_s == pytest.approx(101.58, abs=0.05)  # 0.35 s of voice, and it takes 0.2 s
+    assert [is_final for is_final, _ in alone.scribe.asked] == [True]
+
+
+def test_a_voice_that_ended_before_the_first_look_is_read_once() -> None:
+    heard = hear((1.0, 1.3), said="the tour begins")
+
+    assert [is_final for is_final, _ in heard.scribe.asked] == [True]
+
+
 def test_partial_transcripts_come_while_somebody_speaks_and_never_after_the_last_word() -> None:
     heard = hear((1.0, 4.5))
 

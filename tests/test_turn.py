@@ -564,6 +564,40 @@ def test_short_speech_is_judged_by_its_words_and_the_voice_stays_silent_until_th
     assert stage.reads(3.92, text, 3.58)[0] == done
 
 
+def test_all_right_is_judged_by_its_words_though_it_lasts_over_half_a_second() -> None:
+    stage = Stage().answered()
+    stage.starts(3.0)
+
+    assert stage.guesses(3.6, "All right") == []
+    assert stage.pauses(3.66) == [Resume()]
+    assert stage.reads(3.95, "All right.", 3.66) == []
+    stage.ends(4.1, 3.66)
+    stage.finishes(1, 6.0)
+
+    assert stage.turn.state == "listening"
+    assert stage.written == [QUESTION]
+
+
+def test_a_voice_that_goes_on_behind_okay_cuts_a_moment_later_or_by_its_words() -> None:
+    for text, at_s, reason in (("Okay", 3.88, "speech"), ("Okay, but where is", 3.75, "words")):
+        stage = Stage().answered()
+        stage.starts(3.0)
+
+        assert stage.guesses(3.55, "Okay") == []
+        assert stage.wait(3.74) == []
+        assert stage.guesses(3.75, text) + stage.wait(at_s) == [StopSpeaking(1, reason)]
+
+
+def test_okay_of_an_earlier_burst_gives_a_later_one_no_more_time() -> None:
+    stage = Stage().answered()
+    stage.starts(3.0)
+    stage.pauses(3.3)
+    assert stage.reads(3.4, "Okay.", 3.3) == [Resume()]
+
+    assert stage.tell(SpeechResumed(3.6)) == [Pause()]
+    assert stage.wait(4.29) == [StopSpeaking(1, "speech")]
+
+
 def test_words_that_come_after_the_decision_cut_all_the_same() -> None:
     stage = Stage().answered()
     stage.starts(3.0)
