@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from atonce.agent.fake_voice import SoundBook, spoken, text_of
-from atonce.agent.worker import Arbiter, Runner, Stage, one_by_one
+from atonce.agent.worker import Arbiter, Runner, Stage, Urgency, one_by_one
 from atonce.llm.fakes import FakePrompt, FakeWriter, nearest_fact, words
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.speech.protocols import (
@@ -143,7 +143,7 @@ class InlineWorker:
 
         return deliver, seconds
 
-    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
+    def iterate(self, items: Iterator[T], *, stage: Urgency = None) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
         return one_by_one(self, items, stage)
 
@@ -178,7 +178,7 @@ class PacedWorker:
         await asyncio.sleep(late_s)
         return result
 
-    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
+    def iterate(self, items: Iterator[T], *, stage: Urgency = None) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
         return one_by_one(self, items, stage)
 

@@ -44,6 +44,11 @@ class Stage(IntEnum):
     """A denoising step of a reply to what was said so far."""
 
 
+Urgency = Stage | Callable[[], Stage] | None
+"""How urgent the steps of something are: always, as somebody says before each, or as its runner's
+calls are."""
+
+
 class Arbiter:
     """Hands out the processor, by urgency; for one event loop."""
 
@@ -108,20 +113,21 @@ class Runner(Protocol):
         """The result of a call; a cancelled wait does not stop the call itself."""
         ...
 
-    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
+    def iterate(self, items: Iterator[T], *, stage: Urgency = None) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items."""
         ...
 
 
-async def one_by_one(
-    runner: Runner, items: Iterator[T], stage: Stage | None
-) -> AsyncGenerator[T, None]:
+async def one_by_one(runner: Runner, items: Iterator[T], stage: Urgency) -> AsyncGenerator[T, None]:
     """The items of a blocking generator, each of them a call of its own."""
 
     def following() -> T | object:
         return next(items, _END)
 
-    while (item := await runner.run(following, stage=stage)) is not _END:
+    def wanted() -> Stage | None:
+        return stage if stage is None or isinstance(stage, Stage) else stage()
+
+    while (item := await runner.run(following, stage=wanted())) is not _END:
         yield item  # type: ignore[misc]  # the end mark never gets here
 
 
@@ -157,7 +163,7 @@ class Worker:
         return await result
 
     async def iterate(
-        self, items: Iterator[T], *, stage: Stage | None = None
+        self, items: Iterator[T], *, stage: Urgency = None
     ) -> AsyncGenerator[T, None]:
         """The items of a blocking generator; cancelling stops it between two items.
 
@@ -189,9 +195,9 @@ class Staged:
         """The result of a call; see Runner."""
         return await self._runner.run(call, stage=self._urgency() if stage is None else stage)
 
-    def iterate(self, items: Iterator[T], *, stage: Stage | None = None) -> AsyncGenerator[T, None]:
-        """The items of a blocking generator; see Runner."""
-        return one_by_one(self, items, stage)
+    def iterate(self, items: Iterator[T], *, stage: Urgency = None) -> AsyncGenerator[T, None]:
+        """The items of a blocking generator; see Runner. They end where the runner ends them."""
+        return self._runner.iterate(items, stage=self._urgency if stage is None else stage)
 
 
 class Here:
@@ -205,7 +211,7 @@ class Here:
         self,
         items: Iterator[T],
         *,
-        stage: Stage | None = None,  # noqa: ARG002
+        stage: Urgency = None,  # noqa: ARG002
     ) -> AsyncGenerator[T, None]:
         """The items of a generator."""
         for item in items:
