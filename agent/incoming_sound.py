@@ -30,7 +30,7 @@ def fetched_ahead_s(receiver: RTCRtpReceiver) -> float:
     """
     buffer = getattr(receiver, "_RTCRtpReceiver__jitter_buffer", None)
 
-    if not hasattr(buffer, "_prefetch"):  # another aiortc
+    if buffer is None or not hasattr(buffer, "_prefetch"):  # another aiortc
         return 0.08
 
     buffer._prefetch = 1
