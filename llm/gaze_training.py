@@ -19,6 +19,7 @@ from atonce.llm.corpus import Example
 from atonce.llm.evaluation import mean
 from atonce.llm.finder import Find
 from atonce.llm.gaze import SUMMARY, Gaze, Watch, summary, together
+from atonce.llm.leaning import needed
 from atonce.llm.model import Cache, Reader
 from atonce.llm.protocols import Found
 from atonce.llm.reading import fact_spans, tokens_that_fit
@@ -60,7 +61,9 @@ def look(
     past: Cache | None = None
     for example in examples:
         prompt = example.prompt
-        prefix, turns, turn = tokens_that_fit(tokenizer, prompt, reader.sizes.context, "reader")
+        found = find(prompt.question, prompt.facts, prompt.history)
+        told = needed(prompt, found)  # as the writer reads it in a talk
+        prefix, turns, turn = tokens_that_fit(tokenizer, told, reader.sizes.context, "reader")
         watch = Watch(fact_spans(tokenizer, prompt))
         with torch.inference_mode():
             if past is None:
@@ -72,7 +75,6 @@ def look(
 
             reader(torch.tensor([turn[:-1]]), before, watch)
 
-        found = find(prompt.question, prompt.facts, prompt.history)
         name = example.key.split("/")[0]
         gold = () if example.is_unknown else example.gold
         is_talk = not example.gold and not example.is_unknown

@@ -19,8 +19,9 @@ from atonce.llm.lessons import UNKNOWN
 from atonce.llm.protocols import Exchange, Found, Prompt
 from atonce.llm.ranking import Index, stems, words_of
 
-BASE = 0.23
-"""Log-odds that a question leans, before anything is known of it."""
+BASE = 0.48
+"""Log-odds that a question leans, before anything is known of it: 0.25 more than was fitted. On
+packs held out, follow-ups then find their fact as often as if all leaned (79.6 and 79.4 %)."""
 POINTS = re.compile(
     r"\b(its?|it's|that|that's|they|they're|them|their|he|he's|she|she's|him|his|hers?|this|those"
     r"|these|ones?|both|then|either|else|same|other|another|too)\b"
