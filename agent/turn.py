@@ -25,9 +25,9 @@ come soon: "where is it" and "mm-hmm" last equally long. Where the first words a
 say while they listen, a voice that seems to last is given 0.2 s more to be known to have ended (the
 agent's is silent all the while): "all right" lasts over half a second. A single word that decides
 nothing is answered after the reply. What has cut a reply and turns out to hold no words, or only
-"okay", was none: the reply goes on by itself, once. A stop word that stands alone gets no answer but
-silence. A
-reply that was audible for a blink was not heard, and its question is joined with what cut it.
+"okay", was none: the reply goes on by itself, once. A stop word that stands alone gets no answer
+but silence. A reply that was audible for a blink was not heard, and its question is joined with
+what cut it.
 
 **What cannot wait** is answered whatever sounds meanwhile: an emergency, a question in writing, and
 an utterance that was so long that the ears cut it off. Only words stop what is said to an
