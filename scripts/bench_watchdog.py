@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="scripts/bench_watchdog", description=__doc__)
     parser.add_argument("--turns", type=int, default=60, help="of each way, under the load")
-    parser.add_argument("--idle", type=int, default=40, help="questions on the idle machine")
+    parser.add_argument("--idle", type=int, default=20, help="questions on the idle machine")
     parser.add_argument("--block", type=int, default=10, help="turns of one way in a row")
     parser.add_argument("--budget-ms", type=int, help="instead of what the idle turns give")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
