@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ READY = "!document.querySelector('#talk').disabled"
 STATE = "document.body.dataset.state"
 CAPTIONS = "[...document.querySelectorAll('#captions li')].map(line => line.innerText)"
 FAULT = "document.querySelector('#fault').hidden ? '' : document.querySelector('#fault').innerText"
+SERVE = ("-m", "atonce.agent.cli", "serve", "--port", "0")
+START_S = 120.0  # some five seconds on an idle machine
+STOP_S = 60.0  # a goodbye takes two; after nine it is cut
 ANSWER_S = 60.0  # a turn takes two seconds; on a machine that does much else, ten times that
 
 
@@ -59,17 +63,21 @@ class Server:
 
     def __init__(self, *options: str, token: str = "") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "atonce.agent.cli", "serve", "--port", "0", *options],
+            [sys.executable, "-X", "faulthandler", *SERVE, *options],
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", "ATONCE_TOKEN": token},
         )
         self.told = ""
+        late = threading.Timer(START_S, self._process.send_signal, [signal.SIGABRT])
+        late.start()
         while "atonce: ready" not in self.told:
             assert self._process.stderr is not None
             line = self._process.stderr.readline()
-            assert line, f"the server ended: {self.told}"
+            assert line, f"the server ended, or did not begin in time: {self.told}"
             self.told += line
+
+        late.cancel()
 
         found = re.search(r"https?://\S+:(\d+)/", self.told)
         assert found is not None
@@ -92,7 +100,11 @@ class Server:
 
     def stop(self) -> int:
         self._process.send_signal(signal.SIGTERM)
-        self._process.communicate(timeout=60)
+        late = threading.Timer(STOP_S, self._process.send_signal, [signal.SIGABRT])
+        late.start()
+        told = self._process.communicate()[1]
+        late.cancel()
+        assert self._process.returncode == 0, told  # where each thread was, if it did not end
         return self._process.returncode
 
 
