@@ -121,7 +121,20 @@ class Session:
             engines.synthesizer, engines.speaking, transport.playback, engines.sentences
         )
         self._planner = planner or planner_of(settings, engines.costs)
-        self._replier = Replier(
+        self._replier = self._open_replier(settings, engines, facts)
+        self._speeches = self._open_speeches(settings)
+        self._duck = Duck(transport.playback)
+        self._ears = self._open_ears(settings, engines, listener)
+        said = settings.agent.sentences
+        self._sentences = [*self._rules.sentences.values(), said.unknown, said.one_moment]
+        self._inbox: list[TurnEvent] = []
+        self._is_telling, self._last_words = False, ""
+        self._changed = asyncio.Event()
+        self._over: asyncio.Future[str] | None = None
+        self._unread_s, self._ended_s = -math.inf, math.inf  # ends of speech
+
+    def _open_replier(self, settings: Settings, engines: Engines, facts: Facts | None) -> Replier:
+        return Replier(
             engines,
             self._mouth,
             self._conversation,
@@ -129,40 +142,36 @@ class Session:
             facts=facts or self._own_facts or FixedFacts(settings.agent.facts),
             rules=rules_of(settings, slowness=engines.slowness),
             planner=self._planner,
-            clock=clock,
+            clock=self._clock,
             tell=self._tell,
             publish=self._publish,
         )
-        self._speeches = Speeches(
+
+    def _open_speeches(self, settings: Settings) -> Speeches:
+        return Speeches(
             self._replier,
-            transport.playback,
+            self._transport.playback,
             self._conversation,
             self._boundary,
-            clock=clock,
+            clock=self._clock,
             tell=self._tell,
             publish=self._publish,
             one_moment=settings.agent.sentences.one_moment,
         )
-        self._duck = Duck(transport.playback)
-        self._ears = Ears(
+
+    def _open_ears(self, settings: Settings, engines: Engines, listener: Listener | None) -> Ears:
+        assert engines.transcriber is not None  # __init__ looked
+        return Ears(
             listener or open_listener(settings),
             engines.transcriber,
             hearing=engines.hearing,
             listening=engines.listening or Here(),
-            clock=clock,
+            clock=self._clock,
             tell=self._hear,
             publish=self._publish,
             said=self._speeches.said_at,
             phrases=self._rules.phrases,
         )
-        said = settings.agent.sentences
-        self._sentences = [*self._rules.sentences.values(), said.unknown, said.one_moment]
-        self._inbox: list[TurnEvent] = []
-        self._is_telling = False
-        self._changed = asyncio.Event()
-        self._over: asyncio.Future[str] | None = None
-        self._last_words = ""
-        self._unread_s, self._ended_s = -math.inf, math.inf  # ends of speech
 
     # ---- commands, from the loop's own thread, while the talk goes on ----
 
