@@ -272,6 +272,26 @@ def test_check_tells_what_is_well_and_what_is_not_and_throws_nobody_out(
     assert "nobody listens there" in wrong
 
 
+@pytest.mark.usefixtures("card")
+def test_the_password_comes_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users = tmp_path / "users"
+    making = [mqtt_broker.program("mosquitto_passwd") or "", "-b", "-c", str(users)]
+    subprocess.run([*making, "kiosk", "right"], check=True, capture_output=True)
+    own = OwnBroker(tmp_path, lines=["allow_anonymous false", f"password_file {users}"])
+
+    with own:
+        options = ["--set", f"kiosk.port={own.port}", "--set", "kiosk.username=kiosk"]
+        monkeypatch.setenv("ATONCE_MQTT_PASSWORD", "right")
+        assert main(["kiosk", "--check", *options]) == 0
+        monkeypatch.setenv("ATONCE_MQTT_PASSWORD", "wrong-one")
+        assert main(["kiosk", "--check", *options]) == 1
+        told = capsys.readouterr().out
+        assert "refuses the user kiosk" in told
+        assert "wrong-one" not in told
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
