@@ -55,6 +55,7 @@ from atonce.agent.turn_events import (
     ClearAsked,
     EndTalk,
     Forget,
+    MuteAsked,
     QuestionAsked,
     Report,
     SentenceAsked,
@@ -195,6 +196,7 @@ class Session:
     def mute(self, *, is_muted: bool) -> None:
         """Hear nothing from now on, or hear again."""
         self._ears.is_muted = is_muted
+        self._tell(MuteAsked(self._clock(), is_muted))
 
     def press(self) -> None:
         """Push-to-talk: the button is held; what was being said before does not count."""

@@ -50,12 +50,13 @@ from collections.abc import Callable
 from typing import Any
 
 from atonce.agent.events import PlaybackBegan, PlaybackEnded, State
-from atonce.agent.turn_commands import ask, clear, greet, let_go, press, queue, start, stop
+from atonce.agent.turn_commands import ask, clear, greet, let_go, mute, press, queue, start, stop
 from atonce.agent.turn_events import (
     Action,
     ButtonPressed,
     ButtonReleased,
     ClearAsked,
+    MuteAsked,
     QuestionAsked,
     ReplyFailed,
     ReplyReady,
@@ -165,6 +166,7 @@ _TABLE: dict[type[TurnEvent], tuple[Handler, Handler, Handler, Handler, Handler]
     SentenceAsked:   (queue,       queue,       queue,       queue,      queue),
     StopAsked:       (stop,        stop,        stop,        stop,       stop),
     ClearAsked:      (clear,       clear,       clear,       clear,      clear),
+    MuteAsked:       (mute,        mute,        mute,        mute,       mute),
     ButtonPressed:   (press,       press,       press,       press,      press),
     ButtonReleased:  (let_go,      let_go,      let_go,      let_go,     let_go),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from atonce.agent.turn_events import (
     ButtonReleased,
     ClearAsked,
     Forget,
+    MuteAsked,
     QuestionAsked,
     SentenceAsked,
     StopAsked,
@@ -83,6 +84,16 @@ def clear(now: Situation, event: ClearAsked) -> list[Action]:
         one.is_spent = True
 
     return [*actions, Forget()]
+
+
+def mute(now: Situation, event: MuteAsked) -> list[Action]:
+    """Who is not heard is not asked whether they are there; heard again, they get their time."""
+    now.is_muted = event.is_muted
+
+    if not event.is_muted and now.quiet_s is not None:
+        now.quiet_s = event.at_s
+
+    return []
 
 
 def press(now: Situation, event: ButtonPressed) -> list[Action]:

@@ -148,7 +148,25 @@ class ButtonReleased:
     """Seconds on the session's clock."""
 
 
-Command = QuestionAsked | SentenceAsked | StopAsked | ClearAsked | ButtonPressed | ButtonReleased
+@dataclass(frozen=True, slots=True)
+class MuteAsked:
+    """From now on the person is not heard, or is heard again."""
+
+    at_s: float
+    """Seconds on the session's clock."""
+    is_muted: bool
+    """Nobody is heard."""
+
+
+Command = (
+    QuestionAsked
+    | SentenceAsked
+    | StopAsked
+    | ClearAsked
+    | MuteAsked
+    | ButtonPressed
+    | ButtonReleased
+)
 """What comes from outside the talk."""
 TurnEvent = (
     SpeechEvent

@@ -102,7 +102,9 @@ def _of_silence(now: Situation) -> Iterator[Limit]:
     if quiet_s is None or lively_s is None:
         return
 
-    if rules.silence_s and not now.has_prompted and rules.sentences.get("silence"):
+    prompt = rules.sentences.get("silence", "")
+
+    if rules.silence_s and prompt and not now.has_prompted and not now.is_muted:
         yield Limit(quiet_s + rules.silence_s, lambda at_s: _prompt(now, at_s))
 
     if rules.forget_after_s and not now.has_forgotten:

@@ -55,6 +55,8 @@ class Situation:
     """The friendly prompt was said; once is enough."""
     has_forgotten: bool = False
     """The talk was forgotten, and nobody has spoken since."""
+    is_muted: bool = False
+    """Nobody is heard."""
     quiet_s: float | None = None
     """Since when nothing happens at all; None before the talk begins."""
     lively_s: float | None = None

@@ -21,6 +21,7 @@ from atonce.agent.turn_events import (
     ClearAsked,
     EndTalk,
     Forget,
+    MuteAsked,
     Pause,
     QuestionAsked,
     Release,
@@ -165,6 +166,7 @@ EVENTS = st.one_of(
     st.builds(SentenceAsked, ANY_S, TEXTS),
     st.builds(StopAsked, ANY_S),
     st.builds(ClearAsked, ANY_S),
+    st.builds(MuteAsked, ANY_S, st.booleans()),
     st.builds(ButtonPressed, ANY_S),
     st.builds(ButtonReleased, ANY_S),
 )

@@ -10,6 +10,7 @@ from turn_stage import HELP, QUESTION, RULES, Stage, acts
 from atonce.agent.turn_events import (
     EndTalk,
     Forget,
+    MuteAsked,
     QuestionAsked,
     Release,
     ReplyFailed,
@@ -47,6 +48,25 @@ def test_one_friendly_prompt_comes_after_a_silence_and_then_quiet() -> None:
 def test_a_prompt_can_be_left_out() -> None:
     stage = Stage(replace(RULES, silence_s=0.0))
     stage.tell(TalkStarted(0.0))
+
+    assert stage.turn.due_s is None
+
+
+def test_who_is_muted_is_not_asked_whether_they_are_there() -> None:
+    stage = Stage()
+    stage.tell(TalkStarted(0.0), MuteAsked(1.0, is_muted=True))
+
+    assert stage.wait(60.0) == []
+
+    stage.tell(MuteAsked(60.0, is_muted=False))
+
+    assert stage.wait(67.9) == []
+    assert stage.wait(68.0) == [Say(1, "silence", "Anything else?", "")]
+
+
+def test_before_the_talk_begins_an_open_microphone_starts_no_silence() -> None:
+    stage = Stage()
+    stage.tell(MuteAsked(1.0, is_muted=False))
 
     assert stage.turn.due_s is None
 
