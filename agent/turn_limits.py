@@ -91,7 +91,8 @@ def _of_speech(now: Situation, speech: Speech) -> Iterator[Limit]:
         limit_s, silent = speech.released_s + rules.begin_s, "a released reply is not audible"
         yield Limit(limit_s, lambda at_s: _give_up(now, at_s, speech, silent))
     elif not speech.is_ready and not now.is_speech_on:
-        ends_s = (heard.ended_s or 0.0 for heard in now.utterances)
+        # Of those alone that stay: one that is over and done is dropped, and its end with it.
+        ends_s = (heard.ended_s or 0.0 for heard in now.open_utterances)
         limit_s = max([speech.began_writing_s, *ends_s]) + rules.thinking_s
         yield Limit(limit_s, lambda at_s: _apologise(now, at_s, speech))
 

@@ -14,6 +14,7 @@ from atonce.agent.turn_events import (
     ButtonReleased,
     EndTalk,
     Pause,
+    QuestionAsked,
     Release,
     ReplyFailed,
     ReplyReady,
@@ -260,3 +261,16 @@ def test_the_rules_come_from_the_settings() -> None:
     assert rules.sentences["goodbye"] == settings.agent.sentences.goodbye
     assert rules.phrases.emergency("Please, somebody has collapsed!") is not None
     assert (rules.forget_after_s, rules.is_push_to_talk) == (60.0, True)
+
+
+def test_an_emergency_in_writing_beside_an_endless_voice_leaves_no_limit_behind() -> None:
+    stage = Stage()
+    stage.tell(TalkStarted(0.0), SpeechStarted(0.0, 0.0, 0.0))
+    stage.tell(QuestionAsked(13.0, "someone collapsed"))
+    passed: list[float] = []
+
+    while (due_s := stage.turn.due_s) is not None and due_s < 60.0:
+        passed.append(due_s)
+        stage.take(TimePassed(due_s))
+
+    assert passed == sorted(set(passed)), "a moment that had passed was wanted again"
