@@ -32,6 +32,7 @@ from atonce.speech.endpoint import (
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
+    SpeechStarted,
     TooQuiet,
 )
 
