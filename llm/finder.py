@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from atonce.config.errors import ModelError
 from atonce.llm.encoder import Encoder, EncoderSizes, closed, from_bert, pad
-from atonce.llm.leaning import leans
+from atonce.llm.leaning import leans, stands_alone
 from atonce.llm.protocols import Exchange, Found
 from atonce.llm.ranking import rank
 from atonce.llm.weights import (
@@ -158,10 +158,15 @@ class Finder:
         if not facts:
             return Found(())
 
-        if not history:
-            return self._find([(question, ())], facts)[0]
+        alone = self._find([(question, ())], facts)[0]
 
-        alone, behind = self._find([(question, ()), (question, history)], facts)
+        if not history:
+            return alone
+
+        if stands_alone(question, facts, history[-1], alone):
+            return replace(alone, leans=False)
+
+        behind = self._find([(question, history)], facts)[0]
         needs_it = leans(question, facts, history[-1], alone=alone, behind=behind)
         return behind if needs_it else replace(alone, leans=False)
 

@@ -45,6 +45,8 @@ CLEAR_ALONE, AHEAD_ALONE, CLEAR_BEHIND, AHEAD_BEHIND, NONE_BEHIND = -0.46, -0.72
 """Worth of the logarithm of the best fact's chance and of its lead in logits, without the last turn
 and with it, and of the logarithm of the chance that none answers with it."""
 MOST_AHEAD, LEAST = 8.0, 1e-4
+MOST_BEHIND = AHEAD_BEHIND * MOST_AHEAD + NONE_BEHIND * math.log(LEAST)
+"""The most that what is found with the last turn can be worth."""
 SAID, SAME = -1.66, -0.69
 """Worth of the best fact without the last turn being the one that was said last, or the same as
 with it: then the talk tells nothing new."""
@@ -61,6 +63,16 @@ def leans(
         return True
 
     return odds(question, facts, last, alone=alone, behind=behind) > 0
+
+
+def stands_alone(question: str, facts: Sequence[str], last: Exchange, alone: Found) -> bool:
+    """Whether nothing that could be found behind the last turn would make the question lean: then
+    it need not be looked for."""
+    if not question.strip():
+        return False
+
+    found = by_finding_alone(facts, last, alone)
+    return BASE + by_wording(question, facts, last) + found + MOST_BEHIND <= 0
 
 
 def odds(
@@ -94,15 +106,21 @@ def by_wording(question: str, facts: Sequence[str], last: Exchange) -> float:
 
 def by_finding(facts: Sequence[str], last: Exchange, alone: Found, behind: Found) -> float:
     """What was found says."""
-    first = best(alone.scores)
     return (
-        CLEAR_ALONE * log_chance(max(alone.chances))
-        + AHEAD_ALONE * ahead(alone)
+        by_finding_alone(facts, last, alone)
         + CLEAR_BEHIND * log_chance(max(behind.chances))
         + AHEAD_BEHIND * ahead(behind)
         + NONE_BEHIND * log_chance(1 - sum(behind.chances))
-        + SAID * (first == said_last(facts, last))
-        + SAME * (first == best(behind.scores))
+        + SAME * (best(alone.scores) == best(behind.scores))
+    )
+
+
+def by_finding_alone(facts: Sequence[str], last: Exchange, alone: Found) -> float:
+    """What was found without the last turn says."""
+    return (
+        CLEAR_ALONE * log_chance(max(alone.chances))
+        + AHEAD_ALONE * ahead(alone)
+        + SAID * (best(alone.scores) == said_last(facts, last))
     )
 
 

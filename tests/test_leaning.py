@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atonce.llm.finder import Finder
-from atonce.llm.leaning import leans, needed, said_last
+from atonce.llm.leaning import leans, needed, said_last, stands_alone
 from atonce.llm.lessons import UNKNOWN
 from atonce.llm.protocols import Exchange, Found, Prompt
 
@@ -109,3 +111,29 @@ def test_a_question_that_stands_alone_is_answered_as_if_nothing_had_been_said(
     assert found.scores == pytest.approx(
         finder.find("Where are the lockers?", FACTS, ()).scores, abs=1e-3
     )
+
+
+LOGITS = st.lists(st.floats(-12, 12), min_size=len(FACTS), max_size=len(FACTS)).map(tuple)
+FOUND = st.builds(Found, LOGITS, none=st.floats(-12, 12))
+
+
+@given(
+    st.sampled_from(
+        ["Where are the lockers?", "And on Friday?", "How much is it?", "Tell me more"]
+    ),
+    FOUND,
+    FOUND,
+)
+def test_what_stands_alone_leans_in_no_case_whatever_is_found_behind_the_last_turn(
+    question: str, alone: Found, behind: Found
+) -> None:
+    if stands_alone(question, FACTS, POTTERY, alone):
+        assert not leans(question, FACTS, POTTERY, alone=alone, behind=behind)
+
+
+def test_a_clear_question_need_not_be_looked_for_behind_the_last_turn() -> None:
+    clear = Found((0.0, 9.0, 0.0, 0.0, 0.0, 0.0, 0.0), none=0.0)
+
+    assert stands_alone("Where are the lockers of the museum?", FACTS, POTTERY, clear)
+    assert not stands_alone("And that?", FACTS, POTTERY, DOUBTFUL)
+    assert not stands_alone("", FACTS, POTTERY, clear)
