@@ -152,7 +152,12 @@ class MqttLink:
 
         while True:
             began_s = self._now()
-            problem = await self._taken_over() or await self._stay()
+
+            # A task of its own: the loss of a connection marks its task as a cancel does.
+            async with asyncio.TaskGroup() as group:
+                attempt = group.create_task(self._attempt())
+
+            problem = attempt.result()
             failed = 0 if self._now() - began_s > STANDS_S else failed + 1
 
             if problem.code == mqtt_faults.OLD_BROKER:
@@ -161,6 +166,9 @@ class MqttLink:
 
             self._tell(f"{problem.sentence}; the talk goes on without it")
             await asyncio.sleep(self._wait_s(problem, failed))
+
+    async def _attempt(self) -> mqtt_faults.Problem:
+        return await self._taken_over() or await self._stay()
 
     async def settle(self, seconds: float) -> None:
         """Wait until all is published, but not longer than that."""
@@ -221,6 +229,7 @@ class MqttLink:
         return mqtt_faults.Problem(sentence, mqtt_faults.TAKEN_OVER)
 
     async def _converse(self, client: aiomqtt.Client) -> None:
+        _heed_cancel()
         self.is_connected, self._was_lost = True, False  # a fault from here on is a loss
         complaint = await self._subscribe(client)
         self._echoed.clear()
@@ -257,6 +266,7 @@ class MqttLink:
             while self._waiting:
                 message = self._waiting[0]
                 await self._send_one(client, message, ANSWER_S)
+                _heed_cancel()
 
                 # Meanwhile the queue may have dropped it, or been made anew.
                 if self._waiting and self._waiting[0] is message:
@@ -313,6 +323,7 @@ class MqttLink:
         for topic, options in ((commands, _RETAIN_AS_PUBLISHED), (status, _LIVE_ONLY)):
             how = {"options": options} if self._is_new else {"qos": 1}
             codes = await client.subscribe(topic, timeout=ANSWER_S, **how)
+            _heed_cancel()
 
             if any(mqtt_faults.is_refused(code) for code in codes):
                 return mqtt_faults.no_right(topic, self._broker.kiosk)
@@ -371,6 +382,15 @@ class MqttLink:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _heed_cancel() -> None:
+    """End here if this task is to end. aiomqtt waits with asyncio.wait_for, which until Python 3.12
+    forgets a cancel that comes at the moment of the answer: the kiosk would never end."""
+    task = asyncio.current_task()
+
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _telling(faults: ExceptionGroup[Exception]) -> Exception:

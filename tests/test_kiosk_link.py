@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -89,7 +89,7 @@ async def kiosk(
     )
     made.link.publish(status("online"))
 
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(6 * PATIENCE_S), asyncio.TaskGroup() as group:
         running = group.create_task(made.link.run())
         try:
             yield made
@@ -227,6 +227,36 @@ def test_what_happened_while_the_broker_was_away_is_told_in_order_and_not_withou
 
             told = [one.content for one in watcher.heard if one.topic == "museum/one/error"]
             assert told == list(range(7, MOST_WAITING + 7))
+
+    asyncio.run(live())
+
+
+def test_a_cancel_that_comes_at_the_moment_of_the_answer_is_heeded() -> None:
+    class Late:
+        """Answers just when it is cancelled, as asyncio.wait_for does until Python 3.12."""
+
+        async def publish(self, *_: object, **__: object) -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(PATIENCE_S)
+
+    async def live() -> None:
+        link = MqttLink(
+            Broker(defaults().settings.kiosk, "", None),
+            TOPICS,
+            will=status("offline"),
+            farewell=lambda: status("offline"),
+            receive=lambda *_: None,
+            say=lambda _: None,
+        )
+        link.publish(Message("museum/one/error", b"{}"))
+
+        async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+            sending = group.create_task(link._send(cast("Any", Late())))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            sending.cancel()
+
+        assert sending.cancelled()
 
     asyncio.run(live())
 
