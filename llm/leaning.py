@@ -21,9 +21,9 @@ from atonce.llm.ranking import Index, stems, words_of
 
 BASE = 0.75
 """Log-odds that a question leans, before anything is known of it: 0.52 more than was fitted to find
-the fact. The gaze, fitted on talks of one subject, loses more than the finder where the past is left
-out: of 114 follow-ups of training packs 80 are answered rightly so, 75 at 0.48, 95 with the past
-always read; of 44 questions about many subjects in one talk 40, 40, and 12."""
+the fact, as the gaze, fitted on talks of one subject, loses more than the finder without the past.
+Of 114 follow-ups of training packs 80 are answered rightly so, 75 at 0.48, 95 with the past always
+read; of 44 questions about many subjects in one talk 40, 40, and 12."""
 POINTS = re.compile(
     r"\b(its?|it's|that|that's|they|they're|them|their|he|he's|she|she's|him|his|hers?|this|those"
     r"|these|ones?|both|then|either|else|same|other|another|too)\b"
