@@ -15,9 +15,9 @@ from atonce.agent.reply_form import Sentence, sentences
 
 # Words and signs; what stands between them may differ.
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.:,-][^\W_]+)*|[$\u20ac\u00a3%]")
-# What may open a reply before it reads out a fact.
 SHORTEST = 4
 """Words of a sentence that can differ in one: shorter ones are alike by chance."""
+# What may open a reply before it reads out a fact.
 _OPENER = re.compile(r"^(?:yes|no)[.,]\s+", re.I)
 
 

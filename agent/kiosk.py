@@ -14,9 +14,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -36,7 +35,7 @@ from atonce.agent.mqtt_link import FAREWELL_S, Broker, MqttLink, security
 from atonce.agent.mqtt_messages import Presence, Presences, Topics
 from atonce.agent.native_noise import caught
 from atonce.agent.portaudio import PortAudio
-from atonce.agent.stopping import STOPPED, leave
+from atonce.agent.stopping import STOPPED, end, signals
 from atonce.agent.talk import for_microphone
 from atonce.config.errors import AtonceError, AudioError, UsageError, first_fault
 from atonce.config.load import load
@@ -81,12 +80,7 @@ def run(config: Path | None, overrides: Sequence[str], *, is_check: bool = False
 
             kiosk.fault = fault
 
-    if kiosk.is_hanging:  # in threads that nothing can stop, and that Python waits for
-        leave(kiosk.fault)
-
-    if kiosk.fault is not None:
-        raise kiosk.fault
-
+    end(kiosk.fault, is_hanging=kiosk.is_hanging)
     return 0
 
 
@@ -139,7 +133,7 @@ class Kiosk:
             told = group.create_task(self._supervisor.keep_told())
             serving = group.create_task(self._serve())
 
-            with _signals(lambda: self._stop(serving)):
+            with signals(lambda: self._stop(serving)):
                 await asyncio.wait([serving])
 
             self._supervisor.tell("STOPPING=1")
@@ -242,22 +236,6 @@ class Kiosk:
 
         self._talk.end()
         asyncio.get_running_loop().call_later(GOODBYE_S, serving.cancel)
-
-
-@contextlib.contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    # Windows' event loop has no such handlers: there Ctrl-C arrives as KeyboardInterrupt.
-    numbers = (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ()
-
-    for number in numbers:
-        loop.add_signal_handler(number, stop)
-
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _now() -> datetime:

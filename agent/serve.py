@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
 import socket
 import ssl
 import sys
@@ -29,7 +28,7 @@ from atonce.agent.realtime_events import Opening
 from atonce.agent.serve_access import SHORTEST_TOKEN, Access, is_local
 from atonce.agent.serve_app import Page, app
 from atonce.agent.serve_talk import OneTalk, Talk
-from atonce.agent.stopping import leave
+from atonce.agent.stopping import leave, signals
 from atonce.agent.webrtc import Limits, WebRtc
 from atonce.config.errors import AtonceError, UsageError, first_fault
 from atonce.config.load import load
@@ -123,16 +122,17 @@ async def _serve(
         talks.is_ready = True
         _say("ready")
 
-    async with asyncio.TaskGroup() as group:
-        talks = OneTalk(connect, converse, group, clock=loop.time)
-        page = Page(serve.stun, serve.ice_timeout_s, bool(access.token))
-        server = _Server(_uvicorn(app(talks, access, page), serve))
-        _stop_by_signals(loop, server, talks)
-        _say_where(serve, access, listener.getsockname()[1])
-        loading = group.create_task(prepare())
-        await server.serve(sockets=[listener])
-        loading.cancel()
-        await talks.end()
+    with contextlib.ExitStack() as watching_signals:
+        async with asyncio.TaskGroup() as group:
+            talks = OneTalk(connect, converse, group, clock=loop.time)
+            page = Page(serve.stun, serve.ice_timeout_s, bool(access.token))
+            server = _Server(_uvicorn(app(talks, access, page), serve))
+            watching_signals.enter_context(signals(lambda: _stop(server, talks)))
+            _say_where(serve, access, listener.getsockname()[1])
+            loading = group.create_task(prepare())
+            await server.serve(sockets=[listener])
+            loading.cancel()
+            await talks.end()
 
     return bool(engines)
 
@@ -145,20 +145,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _stop_by_signals(
-    loop: asyncio.AbstractEventLoop, server: uvicorn.Server, talks: OneTalk
-) -> None:
-    def stop() -> None:
-        if server.should_exit:
-            server.force_exit = True
-            talks.cut()
-        else:
-            _say("stopping; once more to stop at once")
+def _stop(server: uvicorn.Server, talks: OneTalk) -> None:
+    if server.should_exit:
+        server.force_exit = True
+        talks.cut()
+    else:
+        _say("stopping; once more to stop at once")
 
-        server.should_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    server.should_exit = True
 
 
 def _uvicorn(application: ASGIApp, serve: ServeSettings) -> uvicorn.Config:

@@ -22,7 +22,7 @@ STOPPED = 130
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
     """Ctrl-C and SIGTERM cancel the task that is in here; a second one ends the process at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task is not None  # it runs
     asked: list[bool] = []
 
@@ -33,6 +33,14 @@ def stoppable() -> Iterator[None]:
         asked.append(True)
         task.cancel()
 
+    with signals(stop):
+        yield
+
+
+@contextlib.contextmanager
+def signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Inside it Ctrl-C and SIGTERM call this in the event loop, each time."""
+    loop = asyncio.get_running_loop()
     # Windows' event loop has no such handlers: there Ctrl-C arrives as KeyboardInterrupt.
     numbers = (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ()
 

@@ -158,7 +158,7 @@ class Finder:
         if not facts:
             return Found(())
 
-        alone = self._find([(question, ())], facts)[0]
+        alone = self._find(question, facts, ())
 
         if not history:
             return alone
@@ -166,26 +166,20 @@ class Finder:
         if stands_alone(question, facts, history[-1], alone):
             return replace(alone, leans=False)
 
-        behind = self._find([(question, history)], facts)[0]
+        behind = self._find(question, facts, history)
         needs_it = leans(question, facts, history[-1], alone=alone, behind=behind)
         return behind if needs_it else replace(alone, leans=False)
 
-    def _find(
-        self, questions: Sequence[tuple[str, Sequence[Exchange]]], facts: Sequence[str]
-    ) -> list[Found]:
-        """What is found for each of these, in one pass."""
-        asked = self.ask(questions, facts)
-        priors = self.judge.prior(asked.signals)
-        best = priors.topk(min(TOGETHER, len(facts))).indices
-        judged = self.judge(asked, best)
+    def _find(self, question: str, facts: Sequence[str], history: Sequence[Exchange]) -> Found:
+        asked = self.ask([(question, history)], facts)
+        prior = self.judge.prior(asked.signals)[0]
+        best = prior.topk(min(TOGETHER, len(facts))).indices
+        judged = self.judge(asked, best[None])[0]
         # What was not read together is as unlikely as the most unlikely that was, and less by
         # what it lay behind before.
-        lowest = judged[:, :-1].amin(-1) - priors.gather(1, best).amin(-1)
-        scores = (priors + lowest[:, None]).scatter(1, best, judged[:, :-1])
-        return [
-            Found(tuple(row.tolist()), float(none))
-            for row, none in zip(scores, judged[:, -1], strict=True)
-        ]
+        scores = prior - prior[best].amin() + judged[:-1].amin()
+        scores[best] = judged[:-1]
+        return Found(tuple(scores.tolist()), float(judged[-1]))
 
     @torch.inference_mode()
     def ask(
