@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from atonce.config.schema import ServeSettings, Settings
 
 TOKEN_VARIABLE: Final = "ATONCE_TOKEN"
+HANGING: Final = AtonceError("a talk did not end when it was cut; the server ended without it")
 MOST_CONNECTIONS: Final = 200  # a browser opens six; more than this are refused, not waited for
 
 
@@ -132,7 +133,9 @@ async def _serve(
             loading = group.create_task(prepare())
             await server.serve(sockets=[listener])
             loading.cancel()
-            await talks.end()
+
+            if not await talks.end():
+                leave(HANGING)
 
     return bool(engines)
 

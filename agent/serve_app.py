@@ -5,6 +5,7 @@
     GET  /health, /ready                  for whoever watches the server
     POST /v1/realtime/calls               an offer (application/sdp) → 201, Location, the answer
     POST /v1/realtime/calls/ID/hangup     the end of that call
+    POST /v1/realtime/calls/ID/alive      the page is there, while it connects
 
 Rule 1. A fault is answered with {"error": {"type", "code", "message"}}, as OpenAI's API has it.
 Rule 2. Every answer, faults included, carries the headers that keep a page to itself.
@@ -40,6 +41,7 @@ BODY_S: Final = (
     10.0  # within which an offer is sent; a slower client holds a connection for nothing
 )
 SDP: Final = "application/sdp"
+IS_PAGE: Final = "atonce-page"  # a header: who sends it says `alive` until the connection stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def app(talks: OneTalk, access: Access, page: Page) -> ASGIApp:
         Route("/health", _health),
         Route("/ready", _ready(talks)),
         Route("/v1/realtime/calls", _call(talks, access), methods=["POST"]),
-        Route("/v1/realtime/calls/{call}/hangup", _hang_up(talks, access), methods=["POST"]),
+        Route("/v1/realtime/calls/{call}/hangup", _told(talks.hang_up, access), methods=["POST"]),
+        Route("/v1/realtime/calls/{call}/alive", _told(talks.note_page, access), methods=["POST"]),
         Mount("/web", StaticFiles(directory=WEB)),
     ]
     inner = Starlette(
@@ -102,8 +105,8 @@ async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _ready(talks: OneTalk) -> Callable[[Request], Response]:
-    def ready(_: Request) -> Response:
+def _ready(talks: OneTalk) -> Callable[[Request], object]:
+    async def ready(_: Request) -> Response:
         if talks.is_ready:
             return JSONResponse({"status": "ready", "is_busy": talks.is_busy})
 
@@ -112,8 +115,8 @@ def _ready(talks: OneTalk) -> Callable[[Request], Response]:
     return ready
 
 
-def _page(talks: OneTalk, page: Page) -> Callable[[Request], Response]:
-    def told(_: Request) -> Response:
+def _page(talks: OneTalk, page: Page) -> Callable[[Request], object]:
+    async def told(_: Request) -> Response:
         known = {"stun": list(page.stun), "ice_timeout_s": page.ice_timeout_s}
         known |= {"needs_token": page.needs_token, "is_ready": talks.is_ready}
         return JSONResponse(known)
@@ -124,7 +127,7 @@ def _page(talks: OneTalk, page: Page) -> Callable[[Request], Response]:
 def _call(talks: OneTalk, access: Access) -> Callable[[Request], object]:
     async def call(request: Request) -> Response:
         offer = await _offered(request, access)
-        begun = offer if isinstance(offer, Denial) else await _begun(talks, offer)
+        begun = offer if isinstance(offer, Denial) else await _begun(talks, offer, request)
 
         if isinstance(begun, Denial):
             return _denied(begun)
@@ -159,10 +162,10 @@ async def _offered(request: Request, access: Access) -> str | Denial:
     return offer.decode(errors="replace")
 
 
-async def _begun(talks: OneTalk, offer: str) -> tuple[str, str] | Denial:
+async def _begun(talks: OneTalk, offer: str, request: Request) -> tuple[str, str] | Denial:
     """The new call's id and the answer to its offer."""
     try:
-        return await talks.begin(offer)
+        return await talks.begin(offer, is_page=IS_PAGE in request.headers)
     except UsageError as fault:
         return Denial(400, "invalid_offer", str(fault))
     except BusyError as fault:
@@ -173,16 +176,18 @@ async def _begun(talks: OneTalk, offer: str) -> tuple[str, str] | Denial:
         return Denial(500, "broken", str(fault))
 
 
-def _hang_up(talks: OneTalk, access: Access) -> Callable[[Request], Response]:
-    def hang_up(request: Request) -> Response:
+def _told(tell: Callable[[str], bool], access: Access) -> Callable[[Request], object]:
+    """What a client says about its own call; `tell` takes the call's id, and knows it or not."""
+
+    async def told(request: Request) -> Response:
         denial = access.denial_of_talk(request.headers)
 
-        if denial is None and not talks.hang_up(request.path_params["call"]):
+        if denial is None and not tell(request.path_params["call"]):
             denial = Denial(404, "no_such_call", "no call of this id is going on")
 
         return Response(status_code=200) if denial is None else _denied(_noted(request, denial))
 
-    return hang_up
+    return told
 
 
 def _noted(request: Request, denial: Denial) -> Denial:

@@ -5,6 +5,8 @@ Rule 1. One person at a time. The place is taken from the offer on, and free whe
 Rule 2. A talk ends by itself (session), by the client (hang up, closed tab, lost network) or by the
         server (end); each way frees the place, whatever fails meanwhile. They may come together:
         a connection that is being closed is not cancelled.
+Rule 3. Nothing is waited for without a limit: a talk that does not end when it is cut is told of,
+        and the server ends without it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from atonce.config.errors import AtonceError, first_fault
 logger = logging.getLogger(__name__)
 
 GOODBYE_S: Final = 9.0  # a session says goodbye within 8 s; whatever hangs then is cut
+CUT_S: Final = 5.0  # a talk that is cut has ended by then: its connection closes within 3.5 s
 SEEING_S: Final = 0.5  # a talk sees at once that its browser is gone; one that hangs never does
 
 
@@ -89,11 +92,10 @@ class OneTalk:
         """Somebody has the place."""
         return self._call is not None
 
-    async def begin(self, offer: str) -> tuple[str, str]:
+    async def begin(self, offer: str, *, is_page: bool = False) -> tuple[str, str]:
         """The call's id and the answer to its offer; UsageError where it is none. BusyError,
-        LoadingError, BrokenError."""
-        if not self.is_ready:
-            raise LoadingError("the agent is still loading its models: try again in a moment")
+        LoadingError, BrokenError. is_page: it will say that it is there until it is connected."""
+        self._check_ready()
 
         if self._call is not None:
             raise BusyError("somebody else is talking with the agent: try again later")
@@ -103,16 +105,28 @@ class OneTalk:
 
         try:
             answer = await call.browser.answer(offer)
+            self._check_ready()  # the server may have been stopped meanwhile
             talk = call.talk = self._conversed(call.browser)
         except BaseException:
             self._call = None
             await call.browser.close()
             raise
 
+        if is_page:
+            call.browser.note_page()
+
         call.task = self._group.create_task(self._talk(call, talk))
         call.task.add_done_callback(self._leave)
         await asyncio.sleep(0)  # a task that is cancelled before its first step closes nothing
         return call_id, answer
+
+    def note_page(self, call_id: str) -> bool:
+        """The page of a call says that it is there; whether that call has the place."""
+        if self._call is None or self._call.id != call_id:
+            return False
+
+        self._call.browser.note_page()
+        return True
 
     def hang_up(self, call_id: str) -> bool:
         """The client ends its call; whether it was the one that has the place."""
@@ -122,20 +136,21 @@ class OneTalk:
         self._call.cancel()
         return True
 
-    async def end(self) -> None:
-        """The server stops: the agent says goodbye, then the talk is over."""
+    async def end(self) -> bool:
+        """The server stops: the agent says goodbye, then the talk is over; whether it is."""
         self.is_ready = False
         call = self._call
 
         if call is None or call.task is None:
-            return
+            return True
 
         if call.talk is not None:
             call.talk.end()
             await asyncio.wait([call.task], timeout=GOODBYE_S)
 
         call.cancel()
-        await asyncio.wait([call.task])
+        ended, _ = await asyncio.wait([call.task], timeout=CUT_S)
+        return bool(ended)
 
     async def _run(self, talk: Talk, browser: WebRtc) -> None:
         """Until it is over; one that does not see that its browser is gone is ended."""
@@ -151,6 +166,10 @@ class OneTalk:
         """End the talk at once, if there is one."""
         if self._call is not None:
             self._call.cancel()
+
+    def _check_ready(self) -> None:
+        if not self.is_ready:
+            raise LoadingError("the agent is still loading its models: try again in a moment")
 
     def _leave(self, _: object) -> None:
         """The task has ended, in whatever way."""

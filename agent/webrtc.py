@@ -5,8 +5,8 @@
 
 Rule 1. Heard is what was sent, less the delay to the client: the page measures that delay and
         tells it; until it does, half the round trip and a usual jitter buffer stand for it.
-Rule 2. A stream that stays away is silence at first; after `close_after_s` nothing more is expected
-        of it, and `listen` ends.
+Rule 2. A stream that stays away is silence at first; when the browser is given up
+        (webrtc_presence.py), `listen` ends.
 Rule 3. A client that does not read its events loses them, and the loss is counted.
 Rule 4. The browser cancels its own echo, so frames carry nothing to cancel.
 """
@@ -51,6 +51,7 @@ from atonce.agent.realtime_commands import (
 from atonce.agent.realtime_events import Message, Opening, RealtimeEvents
 from atonce.agent.sound_clock import SoundClock
 from atonce.agent.transport import FRAME_S, Frame, Transport
+from atonce.agent.webrtc_presence import Presence
 from atonce.config.errors import UsageError
 from atonce.speech.protocols import Audio, Samples
 
@@ -147,7 +148,9 @@ class WebRtc:
         self._talker: Talker | None = None
         self._place = ""
         self._fetched_s = 0.0  # for which packets wait before they are given out
-        self._ends_s = 0.0  # when the browser is given up, on the clock
+        self._presence = Presence(
+            ice_timeout_s=limits.ice_timeout_s, close_after_s=limits.close_after_s
+        )
         self._peer.on("connectionstatechange", self._change)
         self._peer.on("track", self._receive_track)
         self._peer.on("datachannel", self._receive_channel)
@@ -181,6 +184,10 @@ class WebRtc:
 
         return str(self._peer.localDescription.sdp)
 
+    def note_page(self) -> None:
+        """The page says that it is there, and will say so again until the connection stands."""
+        self._presence.tell(self._clock())
+
     def obey_with(self, talker: Talker) -> None:
         """From now on this one does what the page asks for."""
         self._talker = talker
@@ -213,7 +220,7 @@ class WebRtc:
     async def listen(self) -> AsyncIterator[Frame]:
         """The person's sound, 16 kHz; it ends when the browser is gone, or never came."""
         sound, clock = IncomingSound(), SoundClock()
-        self._ends_s = self._clock() + self._limits.ice_timeout_s
+        self._presence.begin(self._clock())
 
         try:
             async with asyncio.timeout(self._limits.ice_timeout_s):
@@ -235,16 +242,16 @@ class WebRtc:
 
         while True:
             try:
-                async with asyncio.timeout(min(PATIENCE_S, self._ends_s - self._clock())):
+                async with asyncio.timeout(min(PATIENCE_S, self._presence.ends_s - self._clock())):
                     frame = await track.recv()
             except TimeoutError:
-                if self._clock() >= self._ends_s:
+                if self._clock() >= self._presence.ends_s:
                     raise
 
                 yield None
                 continue
 
-            self._note_life()
+            self._presence.note(self._clock())
             count += 1
             await self._look_around(count)
 
@@ -258,13 +265,9 @@ class WebRtc:
 
     # ---- now and then ----
 
-    def _note_life(self) -> None:
-        """The browser is there: it has so long until its next sign of life."""
-        self._ends_s = self._clock() + self._limits.close_after_s
-
     def _change(self) -> None:
         if self._peer.connectionState == "connected":
-            self._note_life()
+            self._presence.note(self._clock())
 
     @property
     def _uplink_s(self) -> float:
@@ -325,7 +328,8 @@ class WebRtc:
             self.lost_messages += 1
 
     def _obey(self, text: str | bytes) -> None:
-        self._note_life()  # a microphone that gives nothing is no browser that is gone
+        # A microphone that gives nothing is no browser that is gone.
+        self._presence.note(self._clock())
         command = self._commands.receive(text)
 
         match command:

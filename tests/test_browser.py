@@ -161,6 +161,26 @@ RECORD = """(() => {
 })()"""
 
 
+# The answer points to a place where nobody is: an address kept for documents.
+UNCONNECTED = """(() => {
+  const ask = window.fetch;
+  window.fetch = async (...told) => {
+    const response = await ask(...told);
+    if (!String(told[0]).endsWith("/calls")) return response;
+    const text = (await response.text()).replace(
+      /^(a=candidate:\\S+ \\d \\S+ \\d+) \\S+ \\d+/gm, "$1 192.0.2.1 9");
+    return new Response(text, { status: 201, headers: response.headers });
+  };
+  const Peer = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Peer {
+    get localDescription() {
+      const { type, sdp } = super.localDescription;
+      return { type, sdp: sdp.replace(/^a=candidate.*\\r\\n/gm, "") };
+    }
+  };
+})()"""
+
+
 def listening(browser: Any, server: Server) -> Any:
     """A tab whose talk has begun."""
     assert server.is_free_within(6)  # of a browser that was ended a moment ago
@@ -308,6 +328,24 @@ def test_a_closed_tab_and_a_browser_that_dies_free_the_place_within_five_seconds
     assert server.is_free_within(5)
 
 
+@pytest.mark.parametrize("after_s", [0.0, 2.5])
+def test_a_browser_that_dies_while_it_connects_frees_the_place_within_five_seconds(
+    browser: Any, server: Server, after_s: float
+) -> None:
+    tab = opened(browser, server)
+    tab.evaluate(INSTEAD)
+    tab.evaluate(UNCONNECTED)
+    tab.click("#talk")
+    ends_s = time.monotonic() + 10
+    while not server.is_busy():
+        assert time.monotonic() < ends_s
+
+    time.sleep(after_s)  # the page tells meanwhile that it is there
+    assert server.is_busy()
+    browser.kill()
+    assert server.is_free_within(5)
+
+
 def test_a_second_person_is_told_that_somebody_else_talks(browser: Any, server: Server) -> None:
     first = listening(browser, server)
     second = opened(browser, server)
@@ -361,24 +399,7 @@ def test_a_connection_that_does_not_come_about_is_given_up_and_named(
 ) -> None:
     tab = opened(browser, server)
     tab.evaluate(INSTEAD)
-    # The answer points to a place where nobody is: an address kept for documents.
-    tab.evaluate("""(() => {
-      const ask = window.fetch;
-      window.fetch = async (...told) => {
-        const response = await ask(...told);
-        if (!String(told[0]).endsWith("/calls")) return response;
-        const text = (await response.text()).replace(
-          /^(a=candidate:\\S+ \\d \\S+ \\d+) \\S+ \\d+/gm, "$1 192.0.2.1 9");
-        return new Response(text, { status: 201, headers: response.headers });
-      };
-      const Peer = window.RTCPeerConnection;
-      window.RTCPeerConnection = class extends Peer {
-        get localDescription() {
-          const { type, sdp } = super.localDescription;
-          return { type, sdp: sdp.replace(/^a=candidate.*\\r\\n/gm, "") };
-        }
-      };
-    })()""")
+    tab.evaluate(UNCONNECTED)
     began_s = time.monotonic()
     tab.click("#talk")
     told = tab.wait(FAULT, seconds=20)

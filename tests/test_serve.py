@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from atonce.agent import serve, serve_app
+from atonce.agent import serve, serve_app, serve_talk
 from atonce.agent.serve_access import HEADERS, Access, is_local
 from atonce.agent.serve_app import MOST_BYTES, Page, app
 from atonce.agent.serve_talk import OneTalk, Talk
@@ -38,8 +38,16 @@ class Browser:
         self.closes: asyncio.Event | None = None
         self.published: list[object] = []
         self.talker: object = None
+        self.answers: asyncio.Event | None = None
+        self.told = 0
+
+    def note_page(self) -> None:
+        self.told += 1
 
     async def answer(self, offer: str) -> str:
+        if self.answers is not None:
+            await self.answers.wait()
+
         if offer != "offer":
             raise UsageError("this is no offer")
 
@@ -63,17 +71,28 @@ class Browser:
 class Chat:
     """A talk that goes on until it is told to end, or does what it is scripted to do."""
 
-    def __init__(self, fault: Exception | None = None, *, hangs: bool = False) -> None:
+    def __init__(
+        self, fault: Exception | None = None, *, hangs: bool = False, ignores_cuts: bool = False
+    ) -> None:
         self.has_said_goodbye = False
         self._fault = fault
-        self._hangs = hangs
+        self._hangs = hangs or ignores_cuts
+        self._ignores_cuts = ignores_cuts
         self._over = asyncio.Event()
+        self.let_go = asyncio.Event()
+        """Ends a talk that ignores cuts."""
 
     async def run(self) -> None:
         if self._fault:
             raise self._fault
 
-        await (asyncio.Event() if self._hangs else self._over).wait()
+        try:
+            await (asyncio.Event() if self._hangs else self._over).wait()
+        except asyncio.CancelledError:
+            if not self._ignores_cuts:
+                raise
+
+            await self.let_go.wait()
 
     def end(self) -> None:
         self.has_said_goodbye = True
@@ -107,6 +126,8 @@ class House:
         self.chats: list[Chat] = []
         self.replies: list[Reply] = []
         self.is_gone = self.is_slow = False
+        self.answers: asyncio.Event | None = None
+        """Offers are answered once it is set."""
         self._chat = chat
         self._access = Access(is_local, token)
 
@@ -125,6 +146,7 @@ class House:
     def _connect(self, call_id: str) -> WebRtc:
         assert call_id.startswith("call_")
         self.browsers.append(Browser())
+        self.browsers[-1].answers = self.answers
         return self.browsers[-1]  # type: ignore[return-value]
 
     def _converse(self, browser: WebRtc) -> Talk:
@@ -251,6 +273,21 @@ def test_nobody_can_hang_up_another_person_s_call() -> None:
     House().run(during)
 
 
+def test_a_page_says_that_it_is_there_while_it_connects_and_a_program_need_not() -> None:
+    async def during(house: House) -> None:
+        place = (await house.call(**{serve_app.IS_PAGE: "1"})).headers["location"]
+        assert house.browsers[0].told == 1
+        assert (await house.ask("POST", f"{place}/alive")).status == 200
+        assert house.browsers[0].told == 2
+        assert (await house.ask("POST", f"{CALLS}/call_of_somebody/alive")).code == "no_such_call"
+        await house.ask("POST", f"{place}/hangup")
+        await until(lambda: not house.talks.is_busy)
+        await house.call()
+        assert house.browsers[1].told == 0
+
+    House().run(during)
+
+
 def test_the_place_is_free_again_when_the_talk_fails_and_the_page_is_told() -> None:
     async def during(house: House) -> None:
         await house.call()
@@ -300,11 +337,12 @@ def test_an_offer_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPa
     House().run(during)
 
 
-def test_a_fault_of_the_server_is_answered_like_all_others() -> None:
+def test_a_fault_of_the_server_is_answered_like_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OneTalk, "is_busy", property(lambda _: 1 // 0))
+
     async def during(house: House) -> None:
-        house.talks.hang_up = lambda _: 1 // 0  # type: ignore[method-assign]
         with pytest.raises(ZeroDivisionError):  # for the log
-            await house.ask("POST", f"{CALLS}/call_1/hangup")
+            await house.ask("GET", "/ready")
 
         (reply,) = house.replies
         assert (reply.status, reply.code) == (500, "fault")
@@ -376,6 +414,39 @@ def test_a_stopping_server_lets_the_agent_say_goodbye_and_takes_no_new_talk() ->
         assert house.chats[0].has_said_goodbye
         assert not house.talks.is_busy
         assert (await house.call()).code == "loading"
+
+    House().run(during)
+
+
+def test_a_talk_that_does_not_end_when_it_is_cut_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serve_talk, "GOODBYE_S", 0.01)
+    monkeypatch.setattr(serve_talk, "CUT_S", 0.05)
+
+    async def during(house: House) -> None:
+        await house.call()
+        await until(lambda: bool(house.chats))
+        async with asyncio.timeout(2):
+            assert not await house.talks.end()
+
+        house.chats[0].let_go.set()  # or the test would wait for it
+        await until(lambda: not house.talks.is_busy)
+        assert await house.talks.end()
+
+    House(chat=Chat(ignores_cuts=True)).run(during)
+
+
+def test_a_call_that_is_answered_while_the_server_stops_takes_no_place() -> None:
+    async def during(house: House) -> None:
+        house.answers = asyncio.Event()
+        calling = asyncio.ensure_future(house.call())
+        await until(lambda: bool(house.browsers))
+        assert await house.talks.end()
+        house.answers.set()
+        assert (await calling).code == "loading"
+        assert house.browsers[0].is_closed
+        assert not house.talks.is_busy
 
     House().run(during)
 

@@ -22,6 +22,7 @@ from atonce.agent.outgoing_track import RATE_HZ
 from atonce.agent.realtime_events import Opening
 from atonce.agent.transport import Frame
 from atonce.agent.webrtc import JITTER_BUFFER_S, ClientDelay, Limits, WebRtc
+from atonce.agent.webrtc_presence import Presence
 from atonce.config.errors import UsageError
 from atonce.speech.protocols import Audio
 
@@ -304,6 +305,47 @@ def test_a_browser_that_never_comes_is_not_waited_for_longer_than_allowed() -> N
             clock=asyncio.get_running_loop().time,
         )
         assert [frame async for frame in browser.listen()] == []
+        await browser.close()
+
+    asyncio.run(live())
+
+
+def test_a_page_that_is_silent_while_it_connects_is_given_up_as_early_as_one_in_a_talk() -> None:
+    presence = Presence(ice_timeout_s=10, close_after_s=4)
+    presence.tell(0)
+    presence.begin(1)
+    assert presence.ends_s == 5
+    presence.tell(2)
+    assert presence.ends_s == 6
+    presence.tell(9)
+    assert presence.ends_s == 11  # the connection has to come in time all the same
+    presence.note(10)
+    assert presence.ends_s == 14
+    presence.tell(10.1)  # it came late
+    presence.note(12)
+    assert presence.ends_s == 16
+
+
+def test_a_program_need_not_say_that_it_is_there() -> None:
+    presence = Presence(ice_timeout_s=10, close_after_s=4)
+    presence.begin(1)
+    assert presence.ends_s == 11
+
+
+def test_a_page_that_dies_before_it_is_connected_ends_the_sound_early() -> None:
+    async def live() -> None:
+        clock = asyncio.get_running_loop().time
+        browser = WebRtc(OPENING, Limits((), ice_timeout_s=20.0, close_after_s=0.3), clock=clock)
+        client = Client()
+        await client.peer.setLocalDescription(await client.peer.createOffer())
+        await browser.answer(client.peer.localDescription.sdp)
+        browser.note_page()
+
+        async with asyncio.timeout(10):  # it never takes the answer
+            assert [frame async for frame in browser.listen() if frame.heard.samples.any()] == []
+
+        assert browser.gone.is_set()
+        await client.peer.close()
         await browser.close()
 
     asyncio.run(live())

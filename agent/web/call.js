@@ -5,6 +5,7 @@ import { Fault } from "./faults.js";
 const GATHERING_MS = 2000; // candidates that come later are not waited for
 const LOST_MS = 5000; // a connection that is away for so long is not expected back
 const REPORT_MS = 500; // how often the server is told how late its sound is heard
+const ALIVE_MS = 1000; // how often it is told that the page is there, until the connection stands
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -45,9 +46,11 @@ export class Call {
     const answer = await this.#offer(this.peer.localDescription.sdp);
     if (this.isOver) return;
 
+    this.alive = setInterval(() => this.#tell("alive"), ALIVE_MS);
     await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
     this.startClock();
     await connected;
+    clearInterval(this.alive);
     this.reports = setInterval(() => this.#report(), REPORT_MS);
   }
 
@@ -60,6 +63,7 @@ export class Call {
     if (this.isOver) return;
 
     this.isOver = true;
+    clearInterval(this.alive);
     clearInterval(this.reports);
     clearTimeout(this.limit);
     clearTimeout(this.lost);
@@ -78,7 +82,7 @@ export class Call {
     try {
       response = await fetch("/v1/realtime/calls", {
         method: "POST",
-        headers: this.#headers({ "Content-Type": "application/sdp" }),
+        headers: this.#headers({ "Content-Type": "application/sdp", "Atonce-Page": "1" }),
         body: sdp,
       });
     } catch {
@@ -98,12 +102,16 @@ export class Call {
     throw new Fault(kinds[code] ?? "server", told.error?.message);
   }
 
-  // A tab that is closed has no time to wait for an answer: `keepalive` sends it all the same.
   #hangUp() {
+    this.#tell("hangup");
+    this.place = null;
+  }
+
+  // A tab that is closed has no time to wait for an answer: `keepalive` sends it all the same.
+  #tell(what) {
     if (!this.place) return;
 
-    fetch(`${this.place}/hangup`, { method: "POST", headers: this.#headers(), keepalive: true }).catch(() => {});
-    this.place = null;
+    fetch(`${this.place}/${what}`, { method: "POST", headers: this.#headers(), keepalive: true }).catch(() => {});
   }
 
   #gathered() {
