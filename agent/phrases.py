@@ -4,6 +4,8 @@ Rule 1. Capitals, punctuation and hyphens do not count; apostrophes do.
 Rule 2. What an utterance *is* (a backchannel, a goodbye) holds only when it is nothing else: small
         words of courtesy and hesitation may stand around it, others may not.
 Rule 3. A stop word and an emergency are found anywhere among the words.
+Rule 4. Who was heard for a blink said something *likely*: a word that asks, a number, a word of the
+        place, or one of these lists. Whatever else a transcriber finds there was made up.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
 
+from atonce.agent.content_words import stems_of
 from atonce.config.schema import Settings
 
 Phrase = tuple[str, ...]
@@ -76,6 +79,15 @@ _COMMON: Mapping[str, frozenset[str]] = {
 """Small words of languages that a visitor may speak; English as it is asked in questions."""
 
 
+_ASKING: Mapping[str, frozenset[str]] = {
+    "en": _listed(
+        "what what's when when's where where's which who who's whose why how how's is are can could"
+        " do does may will would again repeat pardon sorry louder slower help"
+    )
+}
+"""Words of short calls, by language; where there are none everything is likely."""
+
+
 @dataclass(frozen=True, slots=True)
 class Emergency:
     """Words that leave no time for a model, and what is said to them."""
@@ -100,6 +112,10 @@ class Phrases:
     """What makes a reply that was cut go on."""
     emergencies: tuple[Emergency, ...] = ()
     """In the order in which they are looked for."""
+    language: str = ""
+    """Of the talk (ISO 639-1); empty: everything that is heard is likely."""
+    place: frozenset[str] = frozenset()
+    """What the place is about, as stems (content_words.py)."""
     _split: dict[str, frozenset[Phrase]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +136,8 @@ class Phrases:
                 Emergency(emergency.phrases, emergency.say)
                 for emergency in settings.agent.emergencies.values()
             ),
+            language=settings.transcriber.language,
+            place=stems_of(" ".join([settings.agent.role, *settings.agent.facts.values()])),
         )
 
     def is_backchannel(self, text: str) -> bool:
@@ -139,6 +157,16 @@ class Phrases:
             at += max(lengths, default=1)
 
         return count
+
+    def is_likely(self, text: str) -> bool:
+        """Rule 4."""
+        words = words_of(text)
+        asking = _ASKING.get(self.language)
+        is_known = asking is None or any(word in asking or word.isdigit() for word in words)
+        is_meant = any(
+            _has(words, phrase) for phrases in self._split.values() for phrase in phrases
+        )
+        return is_known or is_meant or bool(stems_of(text) & self.place)
 
     def is_goodbye(self, text: str) -> bool:
         """A goodbye and nothing else, thanks aside."""

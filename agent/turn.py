@@ -21,13 +21,14 @@ change nothing. The same question is never written, or computed, twice.
 its place. Then whatever comes first decides: enough speech, two words that are more than a
 backchannel, or a stop word cut the reply; a transcript without such words, or the end of the time,
 lets it go on from the same place. Speech that has ended by then is judged by its words, if they
-come soon: "where is it" and "mm-hmm" last equally long. Where the first words are only what people
-say while they listen, a voice that seems to last is given 0.2 s more to be known to have ended (the
-agent's is silent all the while): "all right" lasts over half a second. A single word that decides
-nothing is answered after the reply. What has cut a reply and turns out to hold no words, or only
-"okay", was none: the reply goes on by itself, once. A stop word that stands alone gets no answer
-but silence. A reply that was audible for a blink was not heard, and its question is joined with
-what cut it.
+come soon: "where is it" and "mm-hmm" last equally long, and "all right" over half a second. A voice
+that has just faded when the time is up is given 0.2 s more to be known to have ended (the agent's
+is silent all the while); where it is back it cuts. A single word that decides nothing is answered
+after the reply, but of a voice too short to interrupt only likely words are believed (phrases.py):
+"mm-hmm" comes out of a transcriber as "Mom". What has cut a reply and turns out to hold no words,
+or only "okay", was none: the reply goes on by itself, once. A stop word that stands alone gets no
+answer but silence. A reply that was audible for a blink was not heard, and its question is joined
+with what cut it.
 
 **What cannot wait** is answered whatever sounds meanwhile: an emergency, a question in writing, and
 an utterance that was so long that the ears cut it off. Only words stop what is said to an
@@ -71,6 +72,8 @@ from atonce.agent.turn_hearing import (
     burst,
     close,
     duck,
+    fade,
+    fade_early,
     hold,
     note_faint,
     pause,
@@ -83,6 +86,7 @@ from atonce.agent.turn_playing import begin, fail, finish, other_ended, ready
 from atonce.agent.turn_rules import TurnRules
 from atonce.agent.turn_situation import Situation
 from atonce.speech.endpoint import (
+    LoudnessChanged,
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
@@ -154,6 +158,7 @@ _TABLE: dict[type[TurnEvent], tuple[Handler, Handler, Handler, Handler, Handler]
     SpeechPaused:    (_nothing,    pause,       _nothing,    pause,      pause),
     SpeechResumed:   (_nothing,    resume,      _nothing,    burst,      burst),
     SpeechEnded:     (_nothing,    close,       _nothing,    close,      close),
+    LoudnessChanged: (_nothing,    fade_early,  _nothing,    fade,       fade),
     TooQuiet:        (_nothing,    note_faint,  _nothing,    note_faint, note_faint),
     TranscriptHeard: (read_late,   read_late,   read_late,   read,       read),
     ReplyReady:      (_nothing,    ready,       ready,       _nothing,   _nothing),

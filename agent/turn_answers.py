@@ -2,7 +2,8 @@
 
 Rule 1. Words are known, or nothing is done. The same words change nothing, other words replace the
         reply in hand.
-Rule 2. Nothing is released while the person speaks, save what cannot wait.
+Rule 2. What people say while they listen, said over a reply, is no question after it.
+Rule 3. Nothing is released while the person speaks, save what cannot wait.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def consider(now: Situation, at_s: float) -> list[Action]:
     if now.voice.is_audible:
         return []
 
-    speech, together = now.voice.speech, scope(now.utterances)
+    speech, together = now.voice.speech, _to_be_answered(now)
     is_due = any(one.is_due for one in together)
     is_over = is_due or not now.is_speech_on
 
@@ -123,7 +124,19 @@ def _is_nothing(now: Situation, words: str, together: Sequence[Utterance]) -> bo
         return not words
 
     is_listening = any(one.has_cut for one in together) or (speech is not None and speech.continues)
-    return is_listening and now.rules.phrases.is_backchannel(words)
+    return is_listening and not any(map(now.telling_words, together))
+
+
+def _to_be_answered(now: Situation) -> list[Utterance]:
+    """Rule 2."""
+    together = scope(now.utterances)
+    listening = [
+        one
+        for one in together
+        if one.is_over_voice and one.is_known and not one.has_cut and not now.telling_words(one)
+    ]
+    _spend([one for one in listening if one.is_over])
+    return [one for one in together if one not in listening]
 
 
 def _pass_over(
@@ -161,7 +174,7 @@ def _complain(now: Situation, at_s: float, together: Sequence[Utterance]) -> lis
 def _wants_silence(now: Situation, together: Sequence[Utterance]) -> bool:
     """The last words are a stop word and nothing else, and there is something to be stopped."""
     phrases, speech = now.rules.phrases, now.voice.speech
-    spoken = [one for one in together if phrases.telling_words(one.text)]
+    spoken = [one for one in together if now.telling_words(one)]
 
     if not spoken:
         return False

@@ -9,6 +9,7 @@ from atonce.agent.turn_limits import follow
 from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_words import Utterance
 from atonce.speech.endpoint import (
+    LoudnessChanged,
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
@@ -29,7 +30,7 @@ def open_utterance(now: Situation, event: SpeechStarted) -> list[Action]:
             one.end(event.at_s, event.voice_s)
 
     now.utterances.append(
-        Utterance(now.heard, event.at_s, event.voice_s, event.voice_s, event.at_s)
+        Utterance(now.heard, event.at_s, event.voice_s, event.voice_s, event.voice_s, event.at_s)
     )
     return []
 
@@ -43,8 +44,14 @@ def hold(now: Situation, event: SpeechStarted) -> list[Action]:
 
 
 def duck(now: Situation, event: SpeechStarted) -> list[Action]:
+    """Speech over the agent's voice."""
     actions, heard = open_utterance(now, event), now.sounding
-    return actions if heard is None else actions + interruptions.duck(now, event.at_s, heard)
+
+    if heard is None:
+        return actions
+
+    heard.is_over_voice = True
+    return actions + interruptions.duck(now, event.at_s, heard)
 
 
 def pause(now: Situation, event: SpeechPaused) -> list[Action]:
@@ -79,6 +86,21 @@ def burst(now: Situation, event: SpeechResumed) -> list[Action]:
         heard.onset_s, heard.spoken_s = event.at_s, 0.0
 
     return interruptions.duck(now, event.at_s, heard)
+
+
+def fade_early(now: Situation, event: LoudnessChanged) -> list[Action]:
+    """Noted, for the agent may be audible a moment later."""
+    if now.sounding is not None:
+        now.sounding.is_faded = not event.is_loud
+
+    return []
+
+
+def fade(now: Situation, event: LoudnessChanged) -> list[Action]:
+    """Over the agent's voice, one that is back after its time was up is an interruption."""
+    fade_early(now, event)
+    heard = now.sounding
+    return [] if heard is None else follow(now, event.at_s, heard)
 
 
 def close(now: Situation, event: SpeechEnded) -> list[Action]:
@@ -127,7 +149,7 @@ def read_late(now: Situation, event: TranscriptHeard) -> list[Action]:
     if event.utterance in now.lost and event.is_final:
         now.lost.remove(event.utterance)
         end_s = event.speech_end_s
-        late = Utterance(event.utterance, end_s, end_s, None, end_s, ended_s=end_s)
+        late = Utterance(event.utterance, end_s, end_s, end_s, None, end_s, ended_s=end_s)
         now.utterances.insert(0, late)
 
     return read(now, event)

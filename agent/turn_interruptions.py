@@ -1,9 +1,10 @@
 """Speech over the agent's voice: duck at once, then cut or go on. Pure.
 
 Rule 1. It is decided within the time, whatever is missing: the onset is where the voice began, not
-        where it was noticed. Only where the speech has ended its words are awaited a little longer;
-        and while the words so far are only what people say who listen, and the voice is silent
-        anyway, it is awaited whether it has ended: that is known later than it is so.
+        where it was noticed. Only where the speech has ended its words are awaited a little longer,
+        unless it was longer than all that people say while they listen; and where it has faded, and
+        the agent's voice is silent anyway, it is awaited whether it has ended: that is known later
+        than it is so.
 Rule 2. What comes after a decision may overrule it: a transcript with words cuts even a voice that
         has gone on.
 Rule 3. Where the agent hears itself, sound proves nothing: only words that are not its own count.
@@ -19,6 +20,11 @@ from atonce.agent.turn_rules import DECIDED_BEFORE_S, EPSILON_S, NOTICED_S, OVER
 from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_words import Utterance
 
+_LISTENING_S = 0.75
+"""What people say while they listen is shorter, the overhang of the voice detector included: a slow
+"all right" lasts 0.64 s."""
+_SHORT_OF_IT_S = 0.5
+"""A reply that ends so soon after the onset was not spoken over: "yes" may be an answer to it."""
 _FIRM: tuple[Kind, ...] = ("emergency", "too_quiet")
 """Said because of what sounds: rule 4."""
 
@@ -49,9 +55,7 @@ def judge(now: Situation, at_s: float, heard: Utterance) -> list[Action]:
     if reason is not None:
         return cut(now, at_s, heard, reason)
 
-    is_nothing = heard.is_known and not now.rules.phrases.telling_words(heard.text)
-
-    if is_nothing and heard.is_over:
+    if heard.is_known and heard.is_over and not now.telling_words(heard):
         heard.is_spent = True
 
     if heard.is_known:
@@ -73,6 +77,13 @@ def decided_s(now: Situation, heard: Utterance) -> float:
 
     enough_s = heard.voice_s + rules.barge_in_s - heard.spoken_s + NOTICED_S
     return min(deadline_s, enough_s) + _patience_s(now, heard)
+
+
+def end_of_voice(now: Situation, at_s: float) -> None:
+    """The reply is over; who began to speak only just before was not listening to it."""
+    for one in now.open_utterances:
+        one.is_undecided = False
+        one.is_over_voice = one.is_over_voice and at_s - one.from_s >= _SHORT_OF_IT_S
 
 
 def go_on_speaking(now: Situation) -> list[Action]:
@@ -114,29 +125,42 @@ def _interruption(now: Situation, heard: Utterance, at_s: float) -> Reason | Non
     if rules.phrases.has_stop_word(heard.text):
         return "stop word"
 
-    if rules.phrases.telling_words(heard.text) >= rules.barge_in_words:
+    if now.telling_words(heard) >= rules.barge_in_words:
         return "words"
 
     if not heard.is_undecided or heard.is_known:
         return None
 
-    sounding = heard.voice_s is not None
-    patience_s = _patience_s(now, heard)
-    sure_s = heard.voiced_s(at_s) - (NOTICED_S if sounding else OVERHANG_S)
-    deadline_s = heard.onset_s + rules.decide_s - DECIDED_BEFORE_S + patience_s
-    is_late = at_s >= deadline_s - EPSILON_S
+    is_enough = _has_lasted(now, heard, at_s) if heard.voice_s is None else _lasts(now, heard, at_s)
+    return "speech" if is_enough else None
 
-    if sounding and is_late and not _has_gap(heard):
+
+def _lasts(now: Situation, heard: Utterance, at_s: float) -> bool:
+    """A voice that sounds is long enough."""
+    rules, patience_s = now.rules, _patience_s(now, heard)
+    sure_s = heard.voiced_s(at_s) - NOTICED_S
+    deadline_s = heard.onset_s + rules.decide_s - DECIDED_BEFORE_S + patience_s
+
+    if at_s >= deadline_s - EPSILON_S and not _has_gap(heard):
         # The time is up, and nothing says that the voice has ended.
         sure_s += NOTICED_S + DECIDED_BEFORE_S
 
-    return "speech" if sure_s >= rules.barge_in_s + patience_s - EPSILON_S else None
+    return sure_s >= rules.barge_in_s + patience_s - EPSILON_S
+
+
+def _has_lasted(now: Situation, heard: Utterance, at_s: float) -> bool:
+    """A voice that has ended was long enough, and its words do not come."""
+    if heard.spoken_s - OVERHANG_S < now.rules.barge_in_s - EPSILON_S:
+        return False
+
+    is_long = heard.spoken_s >= max(_LISTENING_S, now.rules.barge_in_s + OVERHANG_S) - EPSILON_S
+    is_listening = _sounds_like_listening(now, heard)
+    return not is_listening and (is_long or at_s >= decided_s(now, heard) - EPSILON_S)
 
 
 def _patience_s(now: Situation, heard: Utterance) -> float:
-    """For so much longer it may turn out to have ended: "all right" lasts over half a second."""
-    is_silent = now.voice.is_paused
-    return NOTICED_S if is_silent and _sounds_like_listening(now, heard) else 0.0
+    """For so much longer it may turn out to have ended."""
+    return NOTICED_S if now.voice.is_paused and heard.is_faded else 0.0
 
 
 def _sounds_like_listening(now: Situation, heard: Utterance) -> bool:

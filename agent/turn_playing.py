@@ -75,9 +75,7 @@ def finish(now: Situation, event: PlaybackEnded) -> list[Action]:
     if speech.kind == "goodbye":
         return end(now, "goodbye")
 
-    for one in now.open_utterances:
-        one.is_undecided = False
-
+    interruptions.end_of_voice(now, event.at_s)
     actions = now.voice.resume() + consider(now, event.at_s)
     return actions + _add(now, event.at_s, speech)
 

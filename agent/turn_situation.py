@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from atonce.agent.events import State
 from atonce.agent.turn_events import Action, Report
-from atonce.agent.turn_rules import TurnRules
+from atonce.agent.turn_rules import OVERHANG_S, TurnRules
 from atonce.agent.turn_voice import Speech, Voice
 from atonce.agent.turn_words import Utterance
 
@@ -97,6 +97,17 @@ class Situation:
     def find(self, number: int) -> Utterance | None:
         """The utterance with this number, if it may need an answer."""
         return next((one for one in self.open_utterances if one.number == number), None)
+
+    def telling_words(self, heard: Utterance) -> int:
+        """How many words of an utterance are more than what people say while they listen.
+
+        Of a voice over the agent's, too short to interrupt, only likely words are believed: a
+        transcriber makes "Mom" of "mm-hmm", and "Come on" of "cool".
+        """
+        phrases, longest_s = self.rules.phrases, self.rules.barge_in_s + OVERHANG_S
+        is_short = heard.is_over_voice and heard.read_voice_s < longest_s
+        is_believed = not is_short or phrases.is_likely(heard.text)
+        return phrases.telling_words(heard.text) if is_believed else 0
 
     def tidy(self) -> None:
         """Drop what is over and done: a talk of hours holds no more than one turn."""

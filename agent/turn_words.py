@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atonce.agent.phrases import Phrases
 from atonce.agent.turn_events import TranscriptHeard
@@ -27,6 +27,8 @@ class Utterance:
     """Its number; 0 where it came in writing."""
     started_s: float
     """When it was noticed."""
+    from_s: float
+    """Where its voice begins."""
     onset_s: float
     """Where the voice begins that is being judged: a burst of speech, with its short gaps."""
     voice_s: float | None
@@ -47,6 +49,10 @@ class Utterance:
     """Rule 1."""
     is_spent: bool = False
     """It needs no answer: it had one, or it was nothing."""
+    is_over_voice: bool = False
+    """It began while the agent spoke."""
+    is_faded: bool = False
+    """Its voice has just become soft: it may have ended."""
     is_undecided: bool = False
     """It sounds over the agent's voice, and may be an interruption."""
     has_cut: bool = False
@@ -68,6 +74,11 @@ class Utterance:
         sounding = 0.0 if self.voice_s is None else max(0.0, at_s - self.voice_s)
         return self.spoken_s + sounding
 
+    @property
+    def read_voice_s(self) -> float:
+        """Seconds of it in which its words were read, pauses included."""
+        return max(0.0, self.read_s - self.from_s)
+
     def pause(self, speech_end_s: float) -> None:
         """The voice has paused."""
         self.spoken_s = self.voiced_s(speech_end_s)
@@ -75,7 +86,7 @@ class Utterance:
 
     def resume(self, at_s: float) -> None:
         """The voice goes on."""
-        self.voice_s, self.is_known = at_s, False
+        self.voice_s, self.is_known, self.is_faded = at_s, False, False
 
     def end(self, at_s: float, speech_end_s: float) -> None:
         """The endpoint; a transcript of all of it may still be on its way."""
@@ -99,7 +110,8 @@ class Utterance:
 
 def written(at_s: float, text: str) -> Utterance:
     """A question that came in writing."""
-    return Utterance(0, at_s, at_s, None, at_s, ended_s=at_s, text=text, is_known=True, is_due=True)
+    known = Utterance(0, at_s, at_s, at_s, None, at_s, ended_s=at_s, text=text, is_known=True)
+    return replace(known, is_due=True)
 
 
 def scope(utterances: Sequence[Utterance]) -> list[Utterance]:

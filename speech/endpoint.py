@@ -52,6 +52,9 @@ class EndpointRules:
     quiet_db: float = -58.0
     """Loudness (RMS of a frame, dBFS) below which a voice is reported as too quiet. A voice that
     peaks at -45 dBFS lies above it."""
+    faded_db: float = 15.0
+    """So far below its loudest moment a voice may have ended, though the voice detector still hears
+    it: that follows 0.05 to 0.15 s later. Inside a word it falls so low only for a blink."""
 
     @classmethod
     def from_settings(cls, settings: EndpointSettings) -> Self:
@@ -143,7 +146,19 @@ class TooQuiet:
     """Loudness so far (RMS of a frame, dBFS)."""
 
 
-SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded | TooQuiet
+@dataclass(frozen=True, slots=True)
+class LoudnessChanged:
+    """A voice that still counts as one has faded, or is back; a new one is loud."""
+
+    at_s: float
+    """Seconds of sound when it was noticed."""
+    is_loud: bool
+    """It is back."""
+
+
+SpeechEvent = (
+    SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded | TooQuiet | LoudnessChanged
+)
 
 
 @dataclass(slots=True)
@@ -154,6 +169,7 @@ class _Utterance:
     speech_end_s: float
     level_db: float
     is_paused: bool = False
+    is_loud: bool = True
     is_said_quiet: bool = False
     completeness: Completeness = "unsure"
 
@@ -257,11 +273,17 @@ class EndpointDetector:
         events: list[SpeechEvent] = []
         utterance.speech_end_s = self._now_s
         utterance.level_db = max(utterance.level_db, frame.level_db)
+        is_loud = frame.level_db > utterance.level_db - self._rules.faded_db
 
         if utterance.is_paused:
             # What was complete before the pause is the beginning of something else now.
             utterance.is_paused, utterance.completeness = False, "unsure"
+            utterance.is_loud = True
             events.append(SpeechResumed(self._now_s))
+
+        if is_loud != utterance.is_loud:
+            utterance.is_loud = is_loud
+            events.append(LoudnessChanged(self._now_s, is_loud))
 
         is_judged = self._now_s - utterance.from_s >= 2 * self._rules.pre_roll_s
 

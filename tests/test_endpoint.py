@@ -13,6 +13,7 @@ from atonce.speech.endpoint import (
     Activity,
     EndpointDetector,
     EndpointRules,
+    LoudnessChanged,
     SpeechEnded,
     SpeechEvent,
     SpeechPaused,
@@ -245,3 +246,26 @@ def test_utterances_never_overlap_and_every_start_has_one_end(
             assert event.from_s <= event.speech_end_s <= event.at_s
             assert event.at_s - event.from_s <= 5.0 + FRAME_S + 1e-6
             last_end_s = event.at_s
+
+
+def test_a_voice_that_fades_is_told_and_so_is_that_it_is_back() -> None:
+    detector = EndpointDetector(EndpointRules())
+    heard(detector, 0.5, voice=0.9)
+
+    assert heard(detector, 0.1, voice=0.9, level_db=-34.0) == []
+    assert heard(detector, 0.1, voice=0.9, level_db=-36.0) == [
+        LoudnessChanged(pytest.approx(0.62), is_loud=False)
+    ]
+    assert heard(detector, 0.1, voice=0.9, level_db=-30.0) == [
+        LoudnessChanged(pytest.approx(0.72), is_loud=True)
+    ]
+
+
+def test_after_a_pause_a_voice_is_loud_until_it_fades_again() -> None:
+    detector = EndpointDetector(EndpointRules())
+    heard(detector, 0.5, voice=0.9)
+    heard(detector, 0.1, voice=0.9, level_db=-40.0)
+    heard(detector, 0.1, voice=0.0, level_db=-60.0)
+
+    assert kinds(heard(detector, 0.1, voice=0.9)) == ["SpeechResumed"]
+    assert kinds(heard(detector, 0.1, voice=0.9, level_db=-40.0)) == ["LoudnessChanged"]

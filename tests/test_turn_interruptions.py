@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from turn_stage import QUESTION, RULES, Stage, acts
 
+from atonce.agent.events import PlaybackEnded
 from atonce.agent.turn_events import (
     Action,
     EndTalk,
@@ -22,6 +23,7 @@ from atonce.agent.turn_events import (
     Write,
 )
 from atonce.speech.endpoint import (
+    LoudnessChanged,
     SpeechPaused,
     SpeechResumed,
 )
@@ -55,13 +57,22 @@ def test_speech_in_two_bursts_is_added_up() -> None:
     assert stage.pauses(3.8) == [StopSpeaking(1, "speech")]
 
 
-def test_speech_that_was_long_enough_cuts_though_it_has_ended() -> None:
+def test_speech_longer_than_all_that_listeners_say_cuts_though_it_has_ended() -> None:
     stage = Stage().answered()
     stage.starts(3.0)
-    stage.pauses(3.35)
-    stage.tell(SpeechResumed(3.45))
+    stage.tell(LoudnessChanged(3.6, is_loud=False))
 
-    assert stage.tell(SpeechPaused(3.77, 3.71)) == [StopSpeaking(1, "speech")]
+    assert stage.wait(3.8) == []
+    assert stage.tell(SpeechPaused(3.84, 3.78)) == [StopSpeaking(1, "speech")]
+
+
+def test_speech_that_was_long_enough_and_has_ended_cuts_where_its_words_do_not_come() -> None:
+    stage = Stage().answered()
+    stage.starts(3.0)
+
+    assert stage.tell(SpeechPaused(3.66, 3.62)) == []
+    assert stage.wait(4.06) == []
+    assert stage.wait(4.08) == [StopSpeaking(1, "speech")]
 
 
 @pytest.mark.parametrize("text", ["stop", "No, wait", "hold on"])
@@ -120,27 +131,110 @@ def test_short_speech_is_judged_by_its_words_and_the_voice_stays_silent_until_th
 
 
 def test_all_right_is_judged_by_its_words_though_it_lasts_over_half_a_second() -> None:
-    stage = Stage().answered()
-    stage.starts(3.0)
-
-    assert stage.guesses(3.6, "All right") == []
-    assert stage.pauses(3.66) == [Resume()]
-    assert stage.reads(3.95, "All right.", 3.66) == []
-    stage.ends(4.1, 3.66)
-    stage.finishes(1, 6.0)
-
-    assert stage.turn.state == "listening"
-    assert stage.written == [QUESTION]
-
-
-def test_a_voice_that_goes_on_behind_okay_cuts_a_moment_later_or_by_its_words() -> None:
-    for text, at_s, reason in (("Okay", 3.88, "speech"), ("Okay, but where is", 3.75, "words")):
+    for guess in ("All right", ""):  # the first look was in time, or it was not
         stage = Stage().answered()
         stage.starts(3.0)
+        stage.guesses(3.6, guess)
+        assert stage.tell(LoudnessChanged(3.64, is_loud=False)) == []
+        assert stage.wait(3.7) == []
+        done = stage.pauses(3.66)
 
-        assert stage.guesses(3.55, "Okay") == []
-        assert stage.wait(3.74) == []
-        assert stage.guesses(3.75, text) + stage.wait(at_s) == [StopSpeaking(1, reason)]
+        assert done + stage.reads(3.95, "All right.", 3.66) == [Resume()]
+        stage.ends(4.1, 3.66)
+        stage.finishes(1, 6.0)
+
+        assert stage.turn.state == "listening"
+        assert stage.written == [QUESTION]
+
+
+def test_a_loud_voice_behind_okay_cuts_in_time_and_a_faded_one_once_it_is_back() -> None:
+    stage = Stage().answered()
+    stage.starts(3.0)
+    stage.guesses(3.55, "Okay")
+
+    assert stage.wait(3.66) == []
+    assert stage.wait(3.7) == [StopSpeaking(1, "speech")]
+
+    stage = Stage().answered()
+    stage.starts(3.0)
+    stage.guesses(3.55, "Okay")
+    stage.tell(LoudnessChanged(3.6, is_loud=False))
+
+    assert stage.wait(3.74) == []
+    assert stage.tell(LoudnessChanged(3.75, is_loud=True)) == [StopSpeaking(1, "speech")]
+
+
+def test_a_voice_that_stays_soft_without_an_end_cuts_a_moment_later() -> None:
+    stage = Stage().answered()
+    stage.starts(3.0)
+    stage.tell(LoudnessChanged(3.6, is_loud=False))
+
+    assert stage.wait(3.86) == []
+    assert stage.wait(3.88) == [StopSpeaking(1, "speech")]
+
+
+@pytest.mark.parametrize(
+    "text", ["Shui.", "Mom.", "Emma Ma.", "Come on.", "L.", "M. H. N.", "In my mom.", "Hello?"]
+)
+def test_what_a_transcriber_makes_of_mm_hmm_is_no_interruption_and_gets_no_answer(
+    text: str,
+) -> None:
+    for ends_s in (6.0, 3.75):  # the words are known while the reply is heard, or only after it
+        stage = Stage().answered()
+        stage.starts(3.0)
+        stage.guesses(3.4, text)
+        stage.pauses(3.5)
+        stage.wait(3.7)
+        stage.tell(*([PlaybackEnded(ends_s, "1")] if ends_s < 3.8 else []))
+        stage.reads(3.8, text, 3.5)
+        stage.ends(4.0, 3.5)
+        stage.finishes(1, 6.0)
+
+        assert stage.turn.state == "listening"
+        assert stage.written == [QUESTION]
+
+
+def test_a_garbled_first_look_does_not_make_the_voice_go_on_before_a_stop_word() -> None:
+    stage = Stage().answered()
+    stage.starts(3.0)
+    stage.guesses(3.4, "Shana.")
+    stage.pauses(3.5)
+
+    assert stage.wait(3.85) == []
+    assert stage.reads(3.87, "Shut up.", 3.5) == [StopSpeaking(1, "stop word")]
+
+
+@pytest.mark.parametrize("text", ["Why?", "How much?", "The lockers?", "15?", "Again?", "Sorry?"])
+def test_short_words_that_are_likely_are_answered(text: str) -> None:
+    stage = Stage().answered()
+    stage.says(3.0, 3.45, text)
+    stage.finishes(1, 6.0)
+
+    assert stage.written == [QUESTION, text]
+
+
+def test_unlikely_words_are_believed_of_a_voice_that_lasted_and_of_one_that_nobody_spoke_over() -> (
+    None
+):
+    stage = Stage().answered()
+    stage.says(3.0, 3.65, "In memory.")
+    assert stage.written == [QUESTION, "In memory."]
+
+    stage = Stage().answered()
+    stage.finishes(1, 4.0)
+    stage.says(5.0, 5.3, "Shui.")
+    assert stage.written == [QUESTION, "Shui."]
+
+
+def test_a_voice_that_cut_and_was_a_garbled_backchannel_lets_the_reply_go_on() -> None:
+    stage = Stage().answered()
+    stage.starts(3.0)
+    stage.wait(3.7)
+    stage.pauses(3.55)
+    stage.reads(3.9, "Mama.", 3.55)
+    stage.ends(4.1, 3.55)
+
+    assert stage.done[-1] == Write(2, QUESTION, is_early=False, continues=True)
 
 
 def test_okay_of_an_earlier_burst_gives_a_later_one_no_more_time() -> None:

@@ -42,6 +42,7 @@ from atonce.agent.turn_events import (
 )
 from atonce.agent.turn_rules import TurnRules
 from atonce.speech.endpoint import (
+    LoudnessChanged,
     SpeechEnded,
     SpeechPaused,
     SpeechResumed,
@@ -153,6 +154,7 @@ EARS = st.one_of(
         st.sampled_from(["silence", "longest", "closed"]),
     ),
     st.builds(TooQuiet, ANY_S, ANY_S),
+    st.builds(LoudnessChanged, ANY_S, st.booleans()),
     st.builds(TranscriptHeard, ANY_S, BACK, TEXTS, st.booleans(), st.sampled_from([0.0, 1.0])),
 )
 EVENTS = st.one_of(
