@@ -222,7 +222,9 @@ def line_up(settings: Settings, *, is_zero_shot: bool) -> tuple[list[Writer], Bo
         )
 
     twin = None if is_zero_shot else SHIPPED_TWIN
-    rival = AutoregressiveWriter(prompt_reader(settings.llm.threads), twin=twin)
+    rival = AutoregressiveWriter(
+        prompt_reader(settings.llm), twin=twin, precision=settings.llm.precision
+    )
     bytes_s = measure_reading(torch.device("cpu"), tries=3)
     return [engine, rival], Bound(rival.decoder.weights, bytes_s)
 

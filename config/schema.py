@@ -138,9 +138,10 @@ class LlmSettings(Section):
     """How often a reply that fails the check is masked where it failed and denoised again."""
     twin: bool
     """Whether the reader's twin may write, word by word, where every repair failed."""
-    precision: Literal["float32", "bfloat16"]
-    """In which the embedded writer multiplies: bfloat16 is faster where the processor has
-    instructions for it, and now and then gives another word."""
+    precision: Literal["auto", "float32", "bfloat16"]
+    """In which the embedded model multiplies: bfloat16 takes half the time where the processor has
+    instructions for it, much more elsewhere, and now and then gives another word. auto: bfloat16
+    where there are such instructions."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     """Same seed, same question, same settings: same reply."""
     threads: Threads

@@ -29,6 +29,7 @@ from atonce.config.schema import LlmSettings
 from atonce.llm.board import HIDDEN
 from atonce.llm.finder import Finder
 from atonce.llm.model import Cache, Layer, Reader, angles
+from atonce.llm.precision import is_narrow, to_bfloat16
 from atonce.llm.prompting import Mark
 from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.reading import PromptReader, WholePrompt
@@ -162,9 +163,12 @@ class AutoregressiveWriter:
         prompts: PromptReader,
         *,
         twin: Path | None = None,
+        precision: str = "float32",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """twin: the trained adapter; None: the reader as it is. clock: of the plans' deadlines."""
+        """twin: the trained adapter; None: the reader as it is. precision: in which prompts are
+        read, see precision.py; tokens are written in float32, which is faster for one row. clock:
+        of the plans' deadlines."""
         self._prompts, self._clock = prompts, clock
         self._name = "reader" if twin is None else "twin"
         reader, relevance = prompts.reader, None
@@ -173,13 +177,16 @@ class AutoregressiveWriter:
             reader, relevance = merge(reader, adapter), adapter.relevance
 
         self.decoder = Decoder(by_columns(reader), relevance)
+        if is_narrow(precision):
+            to_bfloat16(prompts.reader.layers)
+
         self._tokenizer: Tokenizer = prompts.tokenizer
         self._end = self._tokenizer.special(Mark.END.value)
 
     @classmethod
     def from_settings(cls, settings: LlmSettings) -> Self:
         """The reader as it is, zero-shot."""
-        return cls(prompt_reader(settings.threads))
+        return cls(prompt_reader(settings), precision=settings.precision)
 
     @property
     def name(self) -> str:
@@ -271,7 +278,7 @@ class TwinWriter(AutoregressiveWriter):
     @classmethod
     def from_settings(cls, settings: LlmSettings) -> Self:
         """The reader's fine-tuned form."""
-        return cls(prompt_reader(settings.threads), twin=SHIPPED_TWIN)
+        return cls(prompt_reader(settings), twin=SHIPPED_TWIN, precision=settings.precision)
 
 
 @torch.inference_mode()
@@ -321,15 +328,15 @@ def hidden(lengths: Tensor | None, P: int, tokens: int) -> Tensor | None:
     return F.pad(beyond[:, None] * HIDDEN, (0, tokens))
 
 
-def prompt_reader(threads: int = 0) -> PromptReader:
-    """The reader of the store of model files; threads: 0 leaves torch's own choice."""
-    if threads:
-        torch.set_num_threads(threads)
+def prompt_reader(settings: LlmSettings) -> PromptReader:
+    """The reader of the store of model files, in float32 as yet."""
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
 
     reader, tokenizer = load_base(
         models.folder("smollm2-135m"), models.cache_folder() / "converted"
     )
-    find = Finder.load(models.folder("minilm")).find
+    find = Finder.load(models.folder("minilm"), precision=settings.precision).find
     return PromptReader(reader, tokenizer, reply=LONGEST, find=find)
 
 

@@ -33,7 +33,7 @@ from atonce.llm.leading import told
 from atonce.llm.leaning import needed
 from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
-from atonce.llm.precision import to_bfloat16
+from atonce.llm.precision import is_narrow, to_bfloat16
 from atonce.llm.proofreading import Opinion, Proofreader, Read, opinion_of
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.reading import fact_spans, tokens_that_fit
@@ -81,7 +81,7 @@ class EmbeddedWriter:
         """gguf: SmolLM2-135M-Instruct, the file or its folder. cache: a folder for what is made
         of it. writer: the trained tower. find: what tells which facts answer. gaze: what tells
         it from where the reader looks; None: nobody looks.
-        precision: in which the tower multiplies, float32 or bfloat16.
+        precision: in which it multiplies, see precision.py.
 
         threads: 0 leaves torch's own choice. max_prompt: tokens; None: the model's context. clock:
         the one that deadlines are on, seconds.
@@ -92,8 +92,8 @@ class EmbeddedWriter:
         reader, tokenizer = load_base(gguf, cache)
         tower, vocabulary, card = load_writer(writer, reader.sizes)
         check_fit(card, vocabulary, tokenizer, writer)
-        if precision == "bfloat16":
-            to_bfloat16(tower.layers)
+        if is_narrow(precision):
+            to_bfloat16([*reader.layers, *tower.layers])
 
         self._join(reader, tokenizer, tower, vocabulary, card, find, gaze, max_prompt, clock)
 
@@ -145,7 +145,7 @@ class EmbeddedWriter:
     def from_settings(cls, settings: LlmSettings) -> Self:
         """As the settings want it, from the store of model files."""
         cache = models.cache_folder() / "converted"
-        finder = Finder.load(models.folder("minilm"))
+        finder = Finder.load(models.folder("minilm"), precision=settings.precision)
         return cls(
             models.folder("smollm2-135m"),
             cache,

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-12  # added under the root of a norm
+PRODUCTS = ("qkv", "o", "up", "down")
+"""The products of a layer."""
 CLOSED = -1e9  # added to the attention score of a place without a token
 
 

@@ -23,8 +23,9 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from atonce.config.errors import ModelError
-from atonce.llm.encoder import Encoder, EncoderSizes, closed, from_bert, pad
+from atonce.llm.encoder import PRODUCTS, Encoder, EncoderSizes, closed, from_bert, pad
 from atonce.llm.leaning import leans, stands_alone
+from atonce.llm.precision import is_narrow, to_bfloat16
 from atonce.llm.protocols import Exchange, Found
 from atonce.llm.ranking import rank
 from atonce.llm.weights import (
@@ -147,10 +148,17 @@ class Finder:
         self._kept: OrderedDict[tuple[str, ...], Read] = OrderedDict()
 
     @classmethod
-    def load(cls, folder: Path, judge: Path = SHIPPED_FINDER) -> Finder:
-        """folder: the model `minilm` of the store. judge: the trained part."""
+    def load(
+        cls, folder: Path, judge: Path = SHIPPED_FINDER, *, precision: str = "float32"
+    ) -> Finder:
+        """folder: the model `minilm` of the store. judge: the trained part. precision: in which
+        both multiply, see precision.py."""
         encoder, tokenizer = load_encoder(folder)
-        return cls(encoder, tokenizer, load_judge(judge, encoder.sizes))
+        judging = load_judge(judge, encoder.sizes)
+        if is_narrow(precision):
+            to_bfloat16([*encoder.layers, *judging.layers], PRODUCTS)
+
+        return cls(encoder, tokenizer, judging)
 
     @torch.inference_mode()
     def find(self, question: str, facts: Sequence[str], history: Sequence[Exchange]) -> Found:
