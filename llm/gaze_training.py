@@ -27,6 +27,7 @@ from atonce.llm.tokenizer import Tokenizer
 
 # How much weights are drawn to zero, chosen by packs held out in turn (docs/training-log.md).
 SHRINK_LOOKS, SHRINK_NONE, SHRINK_TALK = 0.02, 0.05, 0.01
+TOGETHER = 8  # questions that are read side by side
 ROUNDS = 150  # of the optimiser; both fits are convex and have settled by then
 
 
@@ -53,34 +54,71 @@ class Seen:
         return not self.gold and not self.is_talk
 
 
+@dataclass(frozen=True, slots=True)
+class Watches:
+    """Readings side by side, each filled up behind its end, and who looks on at each."""
+
+    watches: Sequence[Watch]
+    """One for each."""
+    lengths: Sequence[int]
+    """Tokens of each."""
+    before: int
+    """Tokens that were read before, the same for all."""
+
+    def enter(self, x: Tensor) -> None:
+        """x (B, T, W): what goes into the next layer."""
+        for row, (watch, length) in enumerate(zip(self.watches, self.lengths, strict=True)):
+            watch.enter(x[row : row + 1, :length])
+
+    def see(self, queries: Tensor, keys: Tensor) -> None:
+        """queries (B, heads, T, head) and keys (B, kv_heads, S, head) of that layer."""
+        for row, (watch, length) in enumerate(zip(self.watches, self.lengths, strict=True)):
+            asked = queries[row : row + 1, :, :length]
+            watch.see(asked, keys[row : row + 1, :, : self.before + length])
+
+
+@torch.inference_mode()
 def look(
     examples: Sequence[Example], reader: Reader, tokenizer: Tokenizer, find: Find
 ) -> list[Seen]:
-    """Read the questions of one scene, and look on."""
-    seen: list[Seen] = []
+    """Read the questions of one scene, and look on; those that stand alone side by side."""
     past: Cache | None = None
+    looks: list[tuple[Example, Found, Watch]] = []
+    alone: list[tuple[list[int], Watch]] = []
     for example in examples:
         prompt = example.prompt
         found = find(prompt.question, prompt.facts, prompt.history)
         told = needed(prompt, found)  # as the writer reads it in a talk
         prefix, turns, turn = tokens_that_fit(tokenizer, told, reader.sizes.context, "reader")
         watch = Watch(fact_spans(tokenizer, prompt))
-        with torch.inference_mode():
-            if past is None:
-                _, past = reader(torch.tensor([prefix]))
+        looks.append((example, found, watch))
+        if past is None:
+            _, past = reader(torch.tensor([prefix]))
 
-            before, talk = past, [token for one in turns for token in one]
-            if talk:
-                _, before = reader(torch.tensor([talk]), past)
-
+        if turns:
+            talk = [token for one in turns for token in one]
+            _, before = reader(torch.tensor([talk]), past)
             reader(torch.tensor([turn[:-1]]), before, watch)
+        else:
+            alone.append((turn[:-1], watch))
 
-        name = example.key.split("/")[0]
-        gold = () if example.is_unknown else example.gold
-        is_talk = not example.gold and not example.is_unknown
-        seen.append(Seen(found, watch.logs.half(), watch.state.half(), gold, is_talk, name))
+    alone.sort(key=lambda one: len(one[0]))
+    for first in range(0, len(alone), TOGETHER):
+        assert past is not None  # some example was read
+        texts, watches = zip(*alone[first : first + TOGETHER], strict=True)
+        lengths = [len(text) for text in texts]
+        ids = [[*text, *[0] * (lengths[-1] - len(text))] for text in texts]
+        reader(torch.tensor(ids), past, Watches(watches, lengths, past.tokens))
 
-    return seen
+    return [noted(*one) for one in looks]
+
+
+def noted(example: Example, found: Found, watch: Watch) -> Seen:
+    """What is fitted on."""
+    gold = () if example.is_unknown else example.gold
+    is_talk = not example.gold and not example.is_unknown
+    name = example.key.split("/")[0]
+    return Seen(found, watch.logs.half(), watch.state.half(), gold, is_talk, name)
 
 
 def fit(

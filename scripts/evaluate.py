@@ -215,10 +215,15 @@ def make(engine: str, settings: Settings, writer: Path) -> Writer:
     models.ensure(registry.models("llm", llm), lambda text: print(text, file=sys.stderr))
     if engine == "embedded" and writer != SHIPPED_WRITER:
         cache = models.cache_folder() / "converted"
-        find = Finder.load(models.folder("minilm")).find
-        reader = models.folder("smollm2-135m")
-        gaze = load_gaze(SHIPPED_GAZE)
-        return EmbeddedWriter(reader, cache, writer, find=find, gaze=gaze, threads=llm.threads)
+        return EmbeddedWriter(
+            models.folder("smollm2-135m"),
+            cache,
+            writer,
+            find=Finder.load(models.folder("minilm"), precision=llm.precision).find,
+            gaze=load_gaze(SHIPPED_GAZE),
+            precision=llm.precision,
+            threads=llm.threads,
+        )
 
     made: Writer = registry.find("llm", engine).from_settings(llm)
     return made

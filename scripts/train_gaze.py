@@ -21,6 +21,7 @@ from atonce.llm.corpus import Example, Pack, draw_example, draw_scene, load_pack
 from atonce.llm.finder import SHIPPED_FINDER, Finder
 from atonce.llm.gaze import save_gaze
 from atonce.llm.gaze_training import Seen, fit, held_out, look, measure
+from atonce.llm.precision import is_narrow, to_bfloat16
 from atonce.llm.protocols import Found
 from atonce.llm.weights import load_base, write_whole
 
@@ -67,7 +68,10 @@ def see_all(part: str, share: int) -> list[Seen]:
         reader, tokenizer = load_base(
             models.folder("smollm2-135m"), models.cache_folder() / "converted"
         )
-        find = Finder.load(models.folder("minilm")).find
+        if is_narrow("auto"):
+            to_bfloat16(reader.layers)
+
+        find = Finder.load(models.folder("minilm"), precision="auto").find
         for left, pack in zip(range(len(missing), 0, -1), missing, strict=True):
             seen = look(turns(pack, share), reader, tokenizer, find)
             plain = [
