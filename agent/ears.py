@@ -4,7 +4,8 @@ Rule 1. Sound is judged in a thread of its own, frame by frame, and never waits 
 Rule 2. One transcript at a time. While one is being made, or waits to be, a partial one is not even
         begun; a newer one of the same utterance makes an older one unwanted, and so does speech
         that goes on. The last one of an utterance is always made, however late. Of speech over the
-        agent's voice the first words are looked for sooner: they tell "all right" from a question.
+        agent's voice the first words are looked for sooner, and told even where it has paused
+        meanwhile: they tell "all right" from a question before its last transcript is there.
 Rule 3. Seconds of sound become seconds of the clock by the frame that they came in with.
 """
 
@@ -167,7 +168,9 @@ class Ears:
         if job in self._jobs:
             self._jobs.remove(job)
 
-        if job.is_wanted:
+        is_guess = not job.due.is_pause and bool(job.utterance.said)
+
+        if job.is_wanted or (is_guess and job.utterance is self._utterance):
             await self._receive(job, transcript.text)
 
     async def give_up(self, job: Job) -> None:

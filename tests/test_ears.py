@@ -142,6 +142,17 @@ def test_words_over_the_agents_voice_are_looked_for_before_it_is_decided() -> No
     assert [is_final for is_final, _ in alone.scribe.asked] == [True]
 
 
+def test_a_first_look_that_was_made_is_told_though_the_voice_has_paused_meanwhile() -> None:
+    over = hear((1.0, 1.5), said="the tour begins", takes_s=0.3)
+    guess, last = over.of(TranscriptHeard)
+
+    assert isinstance(guess, TranscriptHeard)
+    assert isinstance(last, TranscriptHeard)
+    assert (guess.is_final, last.is_final) == (False, True)
+    assert guess.at_s == pytest.approx(101.68, abs=0.05)
+    assert guess.speech_end_s < over.of(SpeechEnded)[0].speech_end_s
+
+
 def test_a_voice_that_ended_before_the_first_look_is_read_once() -> None:
     heard = hear((1.0, 1.3), said="the tour begins")
 
