@@ -22,7 +22,8 @@ from atonce.agent.events import (
     ReplyChecked,
 )
 from atonce.agent.timeline import Timeline
-from atonce.agent.watchdog import Watchdog, WatchdogRules
+from atonce.agent.watchdog import Watchdog
+from atonce.agent.watchdog_rules import WatchdogRules
 from atonce.config.errors import AtonceError, AudioError
 from atonce.config.load import load
 

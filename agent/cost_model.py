@@ -185,6 +185,8 @@ class CostModel:
         self._easiest = math.inf  # the lowest load, slowly forgotten
         self.steps = 0
         """Steps that were seen."""
+        self.is_guessed = False
+        """Steps are taken for faster only because none was seen for a while."""
         self.refused = 0
         """Durations that were none: not a number, negative, or longer than LONGEST_S."""
 
@@ -223,6 +225,11 @@ class CostModel:
         if self.load > self._easiest:
             self._load.scale((self._easiest / self.load) ** (1 - share))
 
+    def has_changed(self, stage: Stage, seconds: float) -> bool:
+        """Whether a stage that took so long took clearly longer, or shorter, than usual."""
+        usual_s = self.usual_s(stage)
+        return not usual_s / CLEAR_CHANGE < seconds < usual_s * CLEAR_CHANGE
+
     def _since(self, stage: Stage) -> float:
         """How much the load has changed since the stage was last seen, where that is clear."""
         change = self.load / self._seen_at[stage]
@@ -234,6 +241,7 @@ class CostModel:
             return
 
         self.steps, self._gained, self._doubted = self.steps + 1, 1.0, 1.0
+        self.is_guessed = False
         ratio = max(seconds, SHORTEST_S) / self._line.seconds(positions, prompt)
         self._load.note(ratio)
         self._easiest = min(self.load, self._easiest * EASIEST_GROWS)
@@ -260,7 +268,7 @@ class CostModel:
         """A turn went by without a step: whether they are still as slow, nobody knows; what other
         stages have gained since may hold for them, too."""
         gained = max(DEEPEST_FALL, min(DOUBTED, self._gained))
-        self._is_stale = True
+        self._is_stale, self.is_guessed = True, gained == DOUBTED
         self._doubted, self._gained = max(MOST_DOUBTED, self._doubted * gained), 1.0
 
     def note(self, stage: Stage, seconds: float) -> None:

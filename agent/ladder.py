@@ -33,8 +33,8 @@ class Given(IntEnum):
     PROMPTNESS = 6
     """A sentence of the settings is said meanwhile; the reply comes late."""
     WRITER = 7
-    """Whoever needs no steps: the fact that clearly matches, read out; where none does, it is
-    written late."""
+    """Whoever needs no steps: the fact that clearly matches, read out; where none does, the reply
+    is written in a single step."""
 
 
 # Each of these works while a reply is written, and takes turns with it: so much more of the time

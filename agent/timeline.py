@@ -114,14 +114,19 @@ class Timeline:
         ordered = sorted(self.marks_s.items(), key=lambda mark: mark[1])
         return {name: round(1000 * since) for name, since in ordered}
 
-    def durations_s(self) -> Iterator[tuple[Stage, float]]:
-        """What each stage took, of those that came to an end; denoising steps are steps_s."""
+    def durations_s(self, *, begun_s: float = 0.0) -> Iterator[tuple[Stage, float]]:
+        """What each stage took, of those that came to an end; denoising steps are steps_s.
+
+        begun_s: since zero; before that nobody could read the prompt.
+        """
         marks = self.marks_s
         drafted = self.drafts_s[-1] if self.drafts_s else marks.get("prompt_read")
+        heard = marks.get("transcript_final")
+        begun = None if heard is None else max(heard, begun_s)
         audible_from = max(marks.get("first_chunk", 0.0), marks.get("endpointed", 0.0))
         parts: list[tuple[Stage, float | None, float | None]] = [
             (Stage.TRANSCRIPT, 0.0, marks.get("transcript_final")),
-            (Stage.PROMPT, marks.get("transcript_final"), marks.get("prompt_read")),
+            (Stage.PROMPT, begun, marks.get("prompt_read")),
             (Stage.CHECK, drafted, marks.get("reply_checked")),
             (Stage.CHUNK, marks.get("reply_checked"), marks.get("first_chunk")),
             (Stage.PLAYBACK, audible_from, marks.get("first_audio")),

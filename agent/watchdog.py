@@ -7,7 +7,8 @@ Rule 2. Down at once: a plan that does not fit, or a mark that was missed, costs
         turn. Up in two strides, half of the way and then the rest, and only where the higher rung
         fits with a margin; it grows with every rise that did not last, so that K does not swing.
 Rule 3. Every decision says why. One that goes below `llm.min_steps` says that, too.
-Rule 4. An acknowledgement is said in few turns at most, and is never taken for the first audio.
+Rule 4. An acknowledgement is said in few of the turns that something was given up in, only where
+        the reply comes when it is over, never to who may go on speaking; it is no first audio.
 Rule 5. Within the silence that tells the end of speech nobody waits: there K may be above
         `llm.steps`, up to `llm.max_steps`.
 """
@@ -15,18 +16,14 @@ Rule 5. Within the silence that tells the end of speech nobody waits: there K ma
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from atonce.agent.cost_model import CostModel, Stage
 from atonce.agent.ladder import TOLD, Given, Rung, ladder
-from atonce.agent.reply_rules import plan_of
 from atonce.agent.timeline import Timeline
-from atonce.config.schema import Settings
+from atonce.agent.watchdog_rules import Decision, Left, WatchdogRules
 from atonce.llm.pace import steps_within
-from atonce.llm.protocols import Plan
 
-SHORTEST_REPLY = 16
-"""Positions: about ten words, a fact's short answer."""
 MARGIN = 1.15
 """A higher rung must fit so many times: the noise of a step is about a tenth."""
 MARGIN_GROWS = 1.15
@@ -39,83 +36,6 @@ FORGETS_TURNS = 12
 """After so many turns without one, a failed rise is forgiven."""
 AFTER_WRITING = (Stage.CHECK, Stage.CHUNK, Stage.PLAYBACK)
 """What still takes time when the last step is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchdogRules:
-    """What is wanted, and what may be given up for it."""
-
-    first_audio_s: float
-    """The budget: from the last sample of speech to the first of the reply."""
-    plan: Plan
-    """How a reply is written where time does not matter: K, canvas, rule, `min_steps`."""
-    max_steps: int
-    """K where nobody waits for it."""
-    shortest: int = SHORTEST_REPLY
-    """Canvas below which no reply is planned."""
-    endpoint_s: float = 0.0
-    """Silence that must pass before a reply may be heard; 0: none, the question is handed over."""
-    acknowledged_share: float = 0.1
-    """Of the turns, at most; 0: never."""
-
-    @classmethod
-    def from_settings(cls, settings: Settings, *, is_handed_over: bool = False) -> WatchdogRules:
-        """is_handed_over: questions come whole, there is no endpoint to wait for."""
-        watchdog, sentences = settings.watchdog, settings.agent.sentences
-        may_acknowledge = watchdog.acknowledge and bool(sentences.one_moment)
-        return cls(
-            first_audio_s=watchdog.first_audio_ms / 1000,
-            plan=plan_of(settings.llm),
-            max_steps=settings.llm.max_steps,
-            endpoint_s=0.0 if is_handed_over else settings.endpoint.complete_ms / 1000,
-            acknowledged_share=watchdog.acknowledge_share if may_acknowledge else 0.0,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How one reply is written, and why."""
-
-    plan: Plan
-    """K, canvas, deadline."""
-    given: Given
-    """What was given up, this and all before it."""
-    reason: str
-    """In a few words."""
-    expected_s: float
-    """From the last sample of speech to the first sound, as it is expected."""
-    is_changed: bool
-    """Another rung than the turn before."""
-    acknowledges: bool = False
-    """A sentence of the settings is to be said meanwhile."""
-
-    @property
-    def fact_first(self) -> bool:
-        """Where a fact clearly matches it is read out, without a step."""
-        return self.given is Given.WRITER
-
-    @property
-    def written(self) -> Plan:
-        """The plan as a ReplyWriter takes it: without steps where a fact is to be read out."""
-        return replace(self.plan, steps=0) if self.fact_first else self.plan
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a plan is made from."""
-
-    at_s: float
-    """Now."""
-    spoken_end_s: float
-    """When speech ended."""
-    seconds: float
-    """For the steps alone."""
-    ahead_s: float
-    """All that is not steps and still to come."""
-    beside: int
-    """Positions of the rows that run already."""
-    prompt: int
-    """Tokens that a step attends to."""
 
 
 class Watchdog:
@@ -134,7 +54,7 @@ class Watchdog:
         )
         self._bottom = max(i for i, r in enumerate(self._ladder) if r.given < Given.PROMPTNESS)
         self._rung = 0
-        self._turns = self._acknowledged = 0
+        self._turns = self._lowered = self._acknowledged = 0
         self._failed = 0
         self._rose_at = self._failed_at = -FORGETS_TURNS
         self._missed = False
@@ -199,8 +119,10 @@ class Watchdog:
 
         self._steps_seen = self.costs.steps
         left = self._left(at_s, spoken_end_s, prompt, beside, is_read=is_read)
+        left = replace(left, is_early=release_s is not None)
         before = self._rung
         self._rung = self._choose(left)
+        self._lowered += self.given >= Given.STEPS
         self._remember(before)
         self._missed = False
         decision = self._decision(self._ladder[before], self._ladder[self._rung], left)
@@ -228,13 +150,21 @@ class Watchdog:
         is_held = marks.get("endpointed", 0.0) > marks.get("first_chunk", math.inf)
         return self.heard(timeline.first_audio_s, ready_s=marks["first_chunk"] if is_held else None)
 
-    def note_costs(self, timeline: Timeline, *, canvas: int, prompt: int = 0) -> None:
-        """What the stages of a turn took, as far as it came."""
-        for stage, seconds in timeline.durations_s():
-            self.costs.note(stage, seconds)
+    def note_costs(
+        self, timeline: Timeline, *, canvas: int, prompt: int = 0, begun_s: float = 0.0
+    ) -> None:
+        """What the stages of a turn took, as far as it came; steps first, since they tell the load
+        that the other stages were under, too. begun_s: of the reply, since zero."""
+        steps_s, stages_s = timeline.steps_s(), dict(timeline.durations_s(begun_s=begun_s))
+        read_s = stages_s.get(Stage.PROMPT)
+        if len(steps_s) == 1 and read_s and self.costs.has_changed(Stage.PROMPT, read_s):
+            steps_s *= 2  # reading and step are two that tell the same
 
-        for seconds in timeline.steps_s():
+        for seconds in steps_s:
             self.costs.note_step(canvas, prompt, seconds)
+
+        for stage, seconds in stages_s.items():
+            self.costs.note(stage, seconds)
 
     # ---- inside ----
 
@@ -256,7 +186,7 @@ class Watchdog:
         canvas = self.rules.plan.canvas + beside
         stray_s = self.costs.safe_step_s(canvas, prompt) - self.costs.step_s(canvas, prompt)
         left_s = budget_s - passed_s - ahead_s - stray_s  # the last step cannot be taken back
-        return Left(at_s, at_s - passed_s, left_s, ahead_s, beside, prompt)
+        return Left(at_s, at_s - passed_s, left_s, ahead_s, sum(usual_s), beside, prompt)
 
     def _cost_s(self, rung: Rung, left: Left) -> float:
         """What a rung takes before the first sound, its rivals' share included."""
@@ -268,12 +198,14 @@ class Watchdog:
         """The highest rung that fits; the lowest where none does."""
         last = len(self._ladder) - 1
         for number, rung in enumerate(self._ladder):
-            if rung.given is Given.PROMPTNESS and not self._may_acknowledge():
+            cost_s = self._cost_s(rung, left)
+            if rung.given is Given.PROMPTNESS:
+                if self._may_acknowledge(left, cost_s):
+                    return number
+
                 continue
 
-            is_late_anyway = rung.given is Given.PROMPTNESS
-            extra_s = (margin - 1) * left.ahead_s
-            if is_late_anyway or self._cost_s(rung, left) * margin + extra_s <= left.seconds:
+            if cost_s * margin + (margin - 1) * left.ahead_s <= left.seconds:
                 return number
 
         return last
@@ -288,11 +220,22 @@ class Watchdog:
             return fitting
 
         eager = min(self._rung, self._fitting(left, self._margin))
-        if self._rung > self._bottom:  # what is late loses nothing by going up at once
-            return min(eager, max(fitting, self._bottom + 1))
+        if self._rung > self._bottom:  # it comes late, or without a step: up at once
+            return self._from_below(fitting, eager)
 
         is_due = self._rose_at == self._turns - 1
         return eager if is_due else self._rung - math.ceil((self._rung - eager) / 2)
+
+    def _from_below(self, fitting: int, eager: int) -> int:
+        """From a rung that is no matter of what fits; nothing is acknowledged that fits."""
+        if eager <= self._bottom and self.costs.is_guessed:  # a few steps will show it
+            return self._bottom
+
+        if fitting > self._bottom or eager <= self._bottom:
+            return eager
+
+        # It fits, but without a margin: it need not be late, and gets no other K.
+        return self._bottom if self.given is Given.PROMPTNESS else self._rung
 
     @property
     def _margin(self) -> float:
@@ -309,8 +252,11 @@ class Watchdog:
         elif self._failed and self._turns - self._failed_at >= FORGETS_TURNS:
             self._failed, self._failed_at = self._failed - 1, self._turns
 
-    def _may_acknowledge(self) -> bool:
-        return self._acknowledged + 1 <= self.rules.acknowledged_share * self._turns
+    def _may_acknowledge(self, left: Left, cost_s: float) -> bool:
+        """Rule 4. cost_s: what the steps of the reply take."""
+        is_rare = self._acknowledged + 1 <= self.rules.acknowledged_share * (self._lowered + 1)
+        comes_after = left.usual_s + cost_s >= self.rules.acknowledgement_s
+        return is_rare and comes_after and not left.is_early
 
     def _decision(self, before: Rung, rung: Rung, left: Left) -> Decision:
         acknowledges = rung.given is Given.PROMPTNESS
@@ -319,12 +265,12 @@ class Watchdog:
         needed_s = rung.before_sound * step_s
         self._promised = needed_s <= left.seconds
         deadline_s = self._deadline_s(rung, left, step_s)
-        wanted = self.rules.plan
+        wanted, is_bare = self.rules.plan, rung.given is Given.WRITER
         plan = replace(
             wanted,
             steps=rung.steps,
             canvas=rung.canvas,
-            min_steps=max(1, min(rung.steps, wanted.min_steps)),
+            min_steps=1 if is_bare else max(1, min(rung.steps, wanted.min_steps)),
             deadline_s=deadline_s,
         )
         now_s = left.at_s - left.spoken_end_s

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from atonce.agent.cost_model import CostModel, Line, Stage
 from atonce.agent.timeline import at
-from atonce.agent.watchdog import Watchdog, WatchdogRules
+from atonce.agent.watchdog import Watchdog
+from atonce.agent.watchdog_rules import WatchdogRules
 from atonce.llm.pace import Cost, Meter, Need, admits, fit, steps_within
 from atonce.llm.protocols import Plan
 

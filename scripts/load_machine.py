@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from atonce.agent.cost_model import CostModel, Line, Stage
 from atonce.agent.ladder import Given
-from atonce.agent.watchdog import AFTER_WRITING, Watchdog, WatchdogRules
+from atonce.agent.timeline import Mark, Timeline
+from atonce.agent.watchdog import Watchdog
+from atonce.agent.watchdog_rules import WatchdogRules
 from atonce.llm.pace import Cost, Meter, steps_within
 from atonce.llm.protocols import Plan
 
@@ -28,6 +30,12 @@ IDLE_S = {
     Stage.PLAYBACK: 0.020,
 }
 """The other stages there (README)."""
+MARKS: Mapping[Stage, Mark] = {
+    Stage.CHECK: "reply_checked",
+    Stage.CHUNK: "first_chunk",
+    Stage.PLAYBACK: "first_audio",
+}
+"""What stands when each of the last stages is over."""
 PROMPT = 400
 """Tokens."""
 EVERY_S = 9.0
@@ -147,30 +155,34 @@ def watched(turns: Sequence[tuple[float, Costs]], rules: WatchdogRules = RULES) 
 
 
 def one_turn(watchdog: Watchdog, meter: Meter, at_s: float, costs: Costs) -> Done:
-    """One turn; the row stops where the clock says that no further step fits, as in rows.py."""
-    took = costs.stages_s
+    """One turn; the row stops where the clock says that no further step fits, as in rows.py, and
+    what all of it took is learnt when the first sound is heard, as in pacer.py."""
+    took, timeline = costs.stages_s, Timeline(at_s)
     now_s = at_s + took[Stage.TRANSCRIPT]
-    watchdog.costs.note(Stage.TRANSCRIPT, took[Stage.TRANSCRIPT])
+    timeline.mark("transcript_final", at_s=now_s)
     decision = watchdog.plan(now_s, spoken_end_s=at_s, prompt=PROMPT)
     plan = decision.plan
     now_s += took[Stage.PROMPT]
-    watchdog.costs.note(Stage.PROMPT, took[Stage.PROMPT])
+    timeline.mark("prompt_read", at_s=now_s)
     step = 0
-    steps = 0 if decision.fact_first and costs.is_clear else plan.steps
+    steps = plan.steps
+    if decision.fact_first:
+        steps = 0 if costs.is_clear else plan.min_steps
+
     while step < steps:
         step_s = LINE.seconds(plan.canvas, PROMPT) * costs.slowness[step]
         step, now_s = step + 1, now_s + step_s
+        timeline.draft(at_s=now_s)
         meter.record(plan.canvas, step_s)
-        watchdog.costs.note_step(plan.canvas, PROMPT, step_s)
         if plan.deadline_s is not None:
             more = steps_within(plan.deadline_s - now_s, meter.cost.seconds(plan.canvas))
             steps = min(steps, step + more)
 
-    for stage in AFTER_WRITING:
-        watchdog.costs.note(stage, took[stage])
+    for stage, mark in MARKS.items():
         now_s += took[stage]
+        timeline.mark(mark, at_s=now_s)
 
-    watchdog.heard(now_s - at_s)
+    watchdog.learn(timeline, canvas=plan.canvas, prompt=PROMPT)
     reason = decision.reason
     return Done(at_s, costs.load, step, plan.canvas, now_s - at_s, decision.given, reason)
 

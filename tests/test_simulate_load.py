@@ -25,7 +25,7 @@ def simulate() -> Iterator[ModuleType]:
     [
         ("steady", 0.0, 0.01),
         ("writer ×3 for a minute", 0.0, 0.15),
-        ("all ×3 for a minute", 0.045, 0.15),  # half of them were acknowledged instead
+        ("all ×3 for a minute", 0.0, 0.15),
         ("saw-tooth", 0.01, 0.15),
         ("heavy tail", 0.01, 0.15),
         ("a core stolen", 0.01, 0.15),
@@ -35,7 +35,7 @@ def test_replies_are_in_time_wherever_a_plan_could_be(
     simulate: ModuleType, trace: str, late: float, regret: float
 ) -> None:
     row = simulate.row(trace, 1200, seed=3)
-    assert row.late_after_first <= row.hopeless + late
+    assert row.late_after_first <= min(row.hopeless + late, 0.015)
     assert row.regret <= regret
     assert row.acknowledged <= 0.1
     assert row.back_after <= 3
