@@ -185,7 +185,7 @@ class _Talk:
                 session.stop()
             case "m" if not self._is_pushed:
                 self._screen.is_muted = not self._screen.is_muted
-                session.mute(is_muted=self._screen.is_muted)
+                self._mute(session, is_muted=self._screen.is_muted)
             case "+" | "=" | "-":
                 self._turn_dial(session, -1 if key == "-" else 1)
             case "q":
@@ -207,8 +207,14 @@ class _Talk:
 
     def _open_ears(self, session: Session, *, is_open: bool) -> None:
         """Without the key nothing is heard, and no word is written down."""
-        session.mute(is_muted=not is_open)
+        self._mute(session, is_muted=not is_open)
         self._screen.needs_key = not is_open
+
+    def _mute(self, session: Session, *, is_muted: bool) -> None:
+        session.mute(is_muted=is_muted)
+
+        if self._log is not None:
+            self._log.is_deaf = is_muted
 
     def _turn_dial(self, session: Session, by: int) -> None:
         llm = self._settings.llm

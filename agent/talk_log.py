@@ -50,6 +50,8 @@ class TalkLog:
         AudioError where it cannot be written.
         """
         self.folder = folder
+        self.is_deaf = False
+        """The microphone is muted: of what it hears nothing is kept."""
         self._say = say
         self._items: queue.Queue[_Item] = queue.Queue(WAITING)
         self._is_given_up = False
@@ -91,7 +93,8 @@ class TalkLog:
 
     def hear(self, heard: Audio, played: Audio | None, at_s: float) -> None:
         """Keep sound; at_s: when its last sample was heard."""
-        self._keep((heard, played, at_s))
+        silence = Audio(np.zeros_like(heard.samples), heard.rate_hz)
+        self._keep((silence if self.is_deaf else heard, played, at_s))
 
     def _keep(self, item: _Item) -> None:
         if self._is_given_up:

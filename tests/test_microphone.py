@@ -294,6 +294,19 @@ def test_a_log_holds_both_voices_and_every_event(tmp_path: Path) -> None:
     assert said == []
 
 
+def test_of_a_muted_microphone_the_log_keeps_nothing(tmp_path: Path) -> None:
+    with TalkLog(tmp_path / "talk", settings="", say=str) as log:
+        for n in range(100):
+            log.is_deaf = n >= 50
+            sound = Audio(np.full(320, 0.25, dtype=np.float32), 16_000)
+            log.hear(sound, sound, n * BLOCK_S)
+
+    kept, _ = soundfile.read(tmp_path / "talk" / "talk.wav")
+
+    assert kept[8_000] == pytest.approx((0.25, 0.25), abs=0.01)
+    assert kept[24_000] == pytest.approx((0.0, 0.25), abs=0.01)
+
+
 def test_a_disk_that_is_full_ends_the_log_and_not_the_talk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
