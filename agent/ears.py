@@ -16,8 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
-import numpy as np
-
 from atonce.agent.events import SessionEvent, WordsHeard
 from atonce.agent.phrases import Phrases
 from atonce.agent.transport import Frame
@@ -103,8 +101,6 @@ class Ears:
         said: what the agent was saying at a moment, or just before; empty: nothing. phrases: the
         stop words, which are a person's wherever they stand."""
         self.listener = listener
-        self.is_muted = False
-        """Silence is heard instead of what comes in."""
         self.reads_partials = True
         """Transcripts are made while somebody speaks, too."""
         self._transcriber, self._phrases = transcriber, phrases or Phrases()
@@ -120,10 +116,6 @@ class Ears:
         """The next frame; what it shows is told before this returns. EngineError: it was not heard
         as it should be; the talk can go on."""
         heard = frame.heard
-
-        if self.is_muted:
-            heard = Audio(np.zeros(len(heard.samples), dtype=np.float32), heard.rate_hz)
-
         self._pushed_s += heard.seconds
         self._offset_s = frame.at_s - self._pushed_s
         found = await self._listening.run(

@@ -1,8 +1,8 @@
 """One talk: what is heard goes to the turn, what the turn wants is done.
 
-    transport.listen ─► ears ─► TURN ─► speeches ─► replier ─► mouth ─► playback ─► transport
-                                 ▲ ▼                                       │
-                           time limits  commands                 what was heard ─► conversation
+    transport.listen ─► hearing ─► TURN ─► speeches ─► replier ─► mouth ─► playback ─► transport
+                                    ▲ ▼                                       │
+                              time limits  commands                 what was heard ─► conversation
 
 Rule 1. Everything that happens is told to the turn, one event after the other; nothing else decides
         whose turn it is.
@@ -16,29 +16,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from atonce.agent import live_facts, loop_lag
 from atonce.agent.boundary import Boundary
 from atonce.agent.conversation import Conversation
 from atonce.agent.duck import Duck
-from atonce.agent.ears import Ears, open_listener
 from atonce.agent.engines import Engines
 from atonce.agent.events import (
     ErrorRaised,
     FactsRenewed,
-    LevelMeasured,
     PlanMade,
     ReplyEnded,
     SessionEvent,
-    SpeechDetected,
-    SpeechPaused,
-    SpeechStopped,
     StateChanged,
     TalkEnded,
 )
 from atonce.agent.facts import Facts, FixedFacts
+from atonce.agent.hearing import Hearing
 from atonce.agent.live_facts import LiveFacts, Renew
 from atonce.agent.mouth import Mouth
 from atonce.agent.pacer import planner_of
@@ -62,22 +57,14 @@ from atonce.agent.turn_events import (
     StopAsked,
     TalkStarted,
     TimePassed,
-    TranscriptHeard,
     TurnEvent,
 )
 from atonce.agent.turn_rules import TurnRules
-from atonce.agent.worker import Here
 from atonce.config.schema import Settings
-from atonce.speech.endpoint import SpeechEnded, SpeechEvent, SpeechStarted
-from atonce.speech.endpoint import SpeechPaused as Paused
 from atonce.speech.listener import Listener
 
 logger = logging.getLogger(__name__)
 
-_LEVEL_EVERY = 5
-"""Frames: ten levels a second are enough for a meter."""
-_SAME_PAUSE_S = 0.03
-"""Two times of one moment differ by so little: a frame that comes late moves the clock of sound."""
 _FAREWELL_S = 8.0
 """A last sentence has so long to be heard; then the talk is over anyhow."""
 
@@ -102,9 +89,6 @@ class Session:
         if not given; facts that are given are kept up by whoever gives them. observers: told what
         the transport is told. ValueError: engines without ears.
         """
-        if engines.transcriber is None:
-            raise ValueError("a session hears: load(…, hears=True)")
-
         self._clock, self._transport, self._observers = clock, transport, observers
         self._rules = rules or TurnRules.from_settings(settings)
         self._turn = Turn(self._rules)
@@ -124,15 +108,13 @@ class Session:
         self._planner = planner or planner_of(settings, engines.costs)
         self._replier = self._open_replier(settings, engines, facts)
         self._speeches = self._open_speeches(settings)
-        self._duck = Duck(transport.playback)
-        self._ears = self._open_ears(settings, engines, listener)
+        self._hearing = self._open_hearing(settings, engines, listener)
         said = settings.agent.sentences
         self._sentences = [*self._rules.sentences.values(), said.unknown, said.one_moment]
         self._inbox: list[TurnEvent] = []
         self._is_telling, self._last_words = False, ""
         self._changed = asyncio.Event()
         self._over: asyncio.Future[str] | None = None
-        self._unread_s, self._ended_s = -math.inf, math.inf  # ends of speech
 
     def _open_replier(self, settings: Settings, engines: Engines, facts: Facts | None) -> Replier:
         return Replier(
@@ -160,18 +142,20 @@ class Session:
             one_moment=settings.agent.sentences.one_moment,
         )
 
-    def _open_ears(self, settings: Settings, engines: Engines, listener: Listener | None) -> Ears:
-        assert engines.transcriber is not None  # __init__ looked
-        return Ears(
-            listener or open_listener(settings),
-            engines.transcriber,
-            hearing=engines.hearing,
-            listening=engines.listening or Here(),
+    def _open_hearing(
+        self, settings: Settings, engines: Engines, listener: Listener | None
+    ) -> Hearing:
+        return Hearing(
+            settings,
+            engines,
+            self._speeches,
+            Duck(self._transport.playback),
+            self._boundary,
+            rules=self._rules,
+            listener=listener,
             clock=self._clock,
-            tell=self._hear,
+            tell=self._tell,
             publish=self._publish,
-            said=self._speeches.said_at,
-            phrases=self._rules.phrases,
         )
 
     # ---- commands, from the loop's own thread, while the talk goes on ----
@@ -195,18 +179,18 @@ class Session:
 
     def mute(self, *, is_muted: bool) -> None:
         """Hear nothing from now on, or hear again."""
-        self._ears.is_muted = is_muted
+        self._hearing.mute(is_muted=is_muted)
         self._tell(MuteAsked(self._clock(), is_muted))
 
     def press(self) -> None:
         """Push-to-talk: the button is held; what was being said before does not count."""
         self._tell(ButtonPressed(self._clock()))
-        self._boundary.spawn(self._ears.close_utterance())
+        self._boundary.spawn(self._hearing.close_utterance())
 
     def release(self) -> None:
         """Push-to-talk: it is let go; what was being said ends there."""
         self._tell(ButtonReleased(self._clock()))
-        self._boundary.spawn(self._ears.close_utterance())
+        self._boundary.spawn(self._hearing.close_utterance())
 
     def choose_steps(self, steps: int | None) -> None:
         """Write with this K; None: as planned. What the settings do not allow is brought in."""
@@ -249,7 +233,7 @@ class Session:
             logger.warning("%s", self._planner.complaint)
             self._publish(ErrorRaised(self._clock(), self._planner.complaint))
 
-        for work in (self._listen(), self._keep_time(), self._transcribe()):
+        for work in (self._listen(), self._keep_time(), self._hearing.transcribe()):
             spawn(work, failed=lambda: self._finish("error"))
 
         spawn(loop_lag.measure(self._clock, self._publish))
@@ -265,30 +249,8 @@ class Session:
             self._over.set_result(reason)
 
     async def _listen(self) -> None:
-        frames = 0
-
-        async for frame in self._transport.listen():
-            await self._boundary.guard(self._ears.hear(frame))
-            self._duck.follow(self._state, hint_s=self._ears.listener.hint_s)
-            self._speeches.follow()
-            frames += 1
-
-            if frames % _LEVEL_EVERY == 0:
-                ears = self._ears.listener
-                self._publish(LevelMeasured(frame.at_s, ears.level_db, ears.floor_db))
-
+        await self._hearing.listen(self._transport.listen(), lambda: self._state)
         self._finish("closed")
-
-    async def _transcribe(self) -> None:
-        while True:
-            job = await self._ears.next_job()
-
-            if not await self._boundary.guard(self._ears.transcribe(job)):
-                await self._ears.give_up(job)
-
-                if job.due.is_pause:  # else nobody waits for its words
-                    self._unread_s = job.speech_end_s
-                    self._apologise_if_over()
 
     async def _keep_time(self) -> None:
         while True:
@@ -304,24 +266,6 @@ class Session:
                 self._tell(TimePassed(max(self._clock(), due_s or 0.0)))
 
     # ---- what happens is told to the turn, what it wants is done ----
-
-    def _hear(self, event: SpeechEvent | TranscriptHeard) -> None:
-        match event:
-            case SpeechStarted():
-                self._publish(SpeechDetected(event.at_s, event.voice_s))
-            case Paused():
-                self._speeches.spoken_end_s = event.speech_end_s
-                self._publish(SpeechPaused(event.at_s, event.speech_end_s))
-            case SpeechEnded():
-                self._speeches.spoken_end_s = event.speech_end_s
-                self._publish(SpeechStopped(event.at_s, event.speech_end_s))
-                self._speeches.hurry()
-                self._ended_s = event.speech_end_s
-                self._apologise_if_over()
-            case _:
-                pass
-
-        self._tell(event)
 
     def _tell(self, event: TurnEvent) -> None:
         """One after the other, also where an action has something to tell."""
@@ -371,23 +315,12 @@ class Session:
         else:
             logger.info("%s while %s", report.message, report.state)
 
-    def _apologise_if_over(self) -> None:
-        """The words of a pause could not be read, and nothing was said after it."""
-        if abs(self._unread_s - self._ended_s) > _SAME_PAUSE_S:
-            return
-
-        self._unread_s = -math.inf
-        apology = self._rules.sentences.get("apology", "")
-
-        if apology:
-            self._tell(SentenceAsked(self._clock(), apology))
-
     def _publish(self, event: SessionEvent) -> None:
         self._transport.publish(event)
         self._planner.observe(event)
 
         if isinstance(event, PlanMade):
-            self._ears.reads_partials = self._planner.reads_partials
+            self._hearing.read_partials(are_read=self._planner.reads_partials)
 
         for observe in self._observers:
             observe(event)

@@ -10,7 +10,9 @@ Rule 1. It transcribes nothing: where a `TranscriptDue` comes out, its owner tak
 Rule 2. Sound is kept from the beginning of the utterance on; that of an event can be had until the
         next call of `hear`.
 Rule 3. What is no number in the sound, and what is beyond full scale, is counted and mended.
-Rule 4. Where an engine fails, time goes on: a frame that cannot be judged counts as silence, one
+Rule 4. Where it is muted, silence is heard; but the canceller goes on learning the room, else the
+        agent would hear itself for a moment once it is not muted any more.
+Rule 5. Where an engine fails, time goes on: a frame that cannot be judged counts as silence, one
         that cannot be freed of the echo is heard as it is, and the fault is kept for the owner.
 """
 
@@ -71,6 +73,8 @@ class Listener:
         self._first_frame = 0
         self.level_db = level_db(_nothing())
         """Loudness (RMS, dBFS) of the last frame: for a meter."""
+        self.is_muted = False
+        """Nothing is heard."""
         self.broken_samples = 0
         """Samples that were no numbers, so far."""
         self.clipped_samples = 0
@@ -101,7 +105,8 @@ class Listener:
         if played is not None:
             self._played.put(played)
 
-        self._unjudged = np.concatenate([self._unjudged, self._freed()])
+        freed = self._freed()
+        self._unjudged = np.concatenate([self._unjudged, freed * np.float32(not self.is_muted)])
         size = self._detector.frame_samples
         events: list[EarEvent] = []
 

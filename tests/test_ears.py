@@ -205,7 +205,7 @@ def test_a_transcript_that_cannot_be_made_is_told_as_no_words() -> None:
 
 def test_muted_ears_hear_nothing() -> None:
     def change(ears: Ears, _: Scribe) -> None:
-        ears.is_muted = True
+        ears.listener.is_muted = True
 
     assert hear((1.0, 2.0), change=change).told == []
 

@@ -200,6 +200,34 @@ def test_what_is_played_is_taken_out_of_what_is_heard() -> None:
     )
 
 
+def test_what_is_muted_is_not_heard_but_the_room_is_still_learned() -> None:
+    class Room:
+        """A canceller that notes what it learns from."""
+
+        rate_hz = RATE_HZ
+        learned = 0.0
+
+        def cancel(self, heard: Samples, played: Samples) -> Samples:
+            self.learned += float(np.abs(heard).sum() * np.abs(played).sum())
+            return heard
+
+        def reset(self) -> None:
+            """There is nothing to forget."""
+
+    room = Room()
+    listener = Listener(FakeVoiceDetector(), canceller=room)
+    loud = Audio(np.full(RATE_HZ, 0.3, dtype=np.float32), RATE_HZ)
+    listener.is_muted = True
+
+    assert listener.hear(loud, loud) == []
+    assert room.learned > 0.0
+    assert listener.level_db < -100
+
+    listener.is_muted = False
+
+    assert only(listener.hear(loud, loud), SpeechStarted)
+
+
 @pytest.mark.parametrize("level_db", [-45, -60])
 @pytest.mark.parametrize("name", ["ast_which_folder_q.wav", "lv_amiable.wav"])
 def test_a_quiet_voice_is_heard_from_its_beginning(name: str, level_db: float) -> None:
