@@ -2,8 +2,9 @@
 
 Rule 1. The stamps of the frames are the truth: where some are missing, silence of the same length
         stands, so that seconds of sound stay seconds of the clock.
-Rule 2. Nothing is held back to even out when packets come: whoever takes the sound counts samples.
-        What came out of order is put in order all the same.
+Rule 2. Nothing is held back: neither to even out when packets come, for whoever takes the sound
+        counts samples; nor for a packet that is missing, for it seldom comes. One that comes late
+        all the same is dropped, and silence stands for it.
 Rule 3. A jump that no loss explains (back, or further than LONGEST_GAP_S) begins a new count.
 """
 
@@ -13,28 +14,52 @@ from typing import Final
 
 import numpy as np
 from aiortc import RTCRtpReceiver
+from aiortc.jitterbuffer import MAX_MISORDER, JitterBuffer, JitterFrame
+from aiortc.rtp import RtpPacket
 from av import AudioFrame, AudioResampler
 
 from atonce.speech.protocols import Audio, Samples
 
 RATE_HZ: Final = 16_000  # what ears take
 _FULL_SCALE: Final = 32768
+_NUMBERS: Final = 1 << 16  # of packets, after which they begin anew
 LONGEST_GAP_S: Final = 10.0  # a talk is ended earlier than that (serve.close_after_s)
 
 
-def fetched_ahead_s(receiver: RTCRtpReceiver) -> float:
-    """Have a receiver give out a packet as soon as the next one is there; how long it then waits.
+class AsTheyCome:
+    """In the place of aiortc's jitter buffer: every packet is given out when it comes (rule 2).
 
-    aiortc waits for four newer ones, and has no option for it: 60 ms that each first sound would
-    come later. A missing packet is waited for either way.
+    aiortc's waits for four newer ones, 80 ms that each first sound would come later. When one is
+    lost it is silent for 0.3 s, and from then on gives out everything so much later.
     """
-    buffer = getattr(receiver, "_RTCRtpReceiver__jitter_buffer", None)
 
-    if buffer is None or not hasattr(buffer, "_prefetch"):  # another aiortc
+    def __init__(self) -> None:
+        self.late = 0
+        """Packets that came after a newer one, or twice."""
+        self._last: int | None = None
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        """Whether a new picture is wanted (never), and what is to be decoded."""
+        back = 0 if self._last is None else (self._last - packet.sequence_number) % _NUMBERS
+
+        if self._last is not None and back < MAX_MISORDER:
+            self.late += 1
+            return False, None
+
+        self._last = packet.sequence_number
+        sound: bytes = getattr(packet, "_data", b"")  # as the depayloader left it; padding is empty
+        return False, JitterFrame(sound, packet.timestamp) if sound else None
+
+
+def held_back_s(receiver: RTCRtpReceiver) -> float:
+    """Have a receiver give out packets as they come; how long it holds them back all the same."""
+    name = "_RTCRtpReceiver__jitter_buffer"  # there is no option for it
+
+    if not isinstance(getattr(receiver, name, None), JitterBuffer):  # another aiortc
         return 0.08
 
-    buffer._prefetch = 1
-    return 0.02
+    setattr(receiver, name, AsTheyCome())
+    return 0.0
 
 
 class IncomingSound:

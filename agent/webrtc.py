@@ -35,7 +35,7 @@ from av import AudioFrame
 
 from atonce.agent.events import SessionEvent
 from atonce.agent.incoming_sound import RATE_HZ as HEARD_HZ
-from atonce.agent.incoming_sound import IncomingSound, fetched_ahead_s
+from atonce.agent.incoming_sound import IncomingSound, held_back_s
 from atonce.agent.outgoing_track import RATE_HZ, OutgoingTrack
 from atonce.agent.playback import Playback
 from atonce.agent.realtime_commands import (
@@ -147,7 +147,7 @@ class WebRtc:
         self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
         self._talker: Talker | None = None
         self._place = ""
-        self._fetched_s = 0.0  # for which packets wait before they are given out
+        self._held_back_s = 0.0  # for which packets wait before they are given out
         self._presence = Presence(
             ice_timeout_s=limits.ice_timeout_s, close_after_s=limits.close_after_s
         )
@@ -170,7 +170,7 @@ class WebRtc:
             sounds = [line for line in self._peer.getTransceivers() if line.kind == "audio"]
 
             if sounds:
-                self._fetched_s = max(fetched_ahead_s(line.receiver) for line in sounds)
+                self._held_back_s = max(held_back_s(line.receiver) for line in sounds)
                 self._sender = self._peer.addTrack(self._outgoing)
                 await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as fault:  # whatever aiortc makes of bytes from outside
@@ -271,7 +271,7 @@ class WebRtc:
 
     @property
     def _uplink_s(self) -> float:
-        return self.delay.round_trip_s / 2 + self._fetched_s
+        return self.delay.round_trip_s / 2 + self._held_back_s
 
     async def _look_around(self, count: int) -> None:
         """What is done every so many frames."""

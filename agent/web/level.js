@@ -3,6 +3,7 @@
 const QUIETEST_DB = -60;
 const NOTHING_DB = -90; // a live microphone in a quiet room is louder
 const NOTHING_MS = 4000;
+const EVERY_MS = 80; // each frame of the screen would cost a twentieth of a core without a GPU
 
 export class Level {
   constructor(bar) {
@@ -15,7 +16,7 @@ export class Level {
     let isNothing = false;
     this.context = new AudioContext();
     const analyser = this.context.createAnalyser();
-    analyser.fftSize = 1024;
+    analyser.fftSize = 4096; // all that comes in the meantime
     this.context.createMediaStreamSource(stream).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
 
@@ -27,13 +28,12 @@ export class Level {
       if (db > NOTHING_DB) heard = performance.now();
       if (isNothing !== performance.now() - heard > NOTHING_MS) nothing((isNothing = !isNothing));
       this.bar.style.setProperty("--loud", Math.min(1, Math.max(0, loud)).toFixed(2));
-      this.frame = requestAnimationFrame(draw);
     };
-    draw();
+    this.drawing = setInterval(draw, EVERY_MS);
   }
 
   rest() {
-    cancelAnimationFrame(this.frame);
+    clearInterval(this.drawing);
     this.context?.close();
     this.context = null;
     this.bar.style.setProperty("--loud", 0);
