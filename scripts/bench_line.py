@@ -22,6 +22,7 @@ from atonce.agent.events import (
     StateChanged,
 )
 from atonce.agent.playback import Playback
+from atonce.agent.talk_turns import TalkTurns
 from atonce.agent.transport import FRAME_S, Frame, Transport
 from atonce.speech.protocols import Audio
 from atonce.speech.resample import resample
@@ -50,6 +51,8 @@ class Turn:
     """Who wrote the reply."""
     reason: str = ""
     """Why it was planned so."""
+    marks_ms: dict[str, int] = field(default_factory=dict)
+    """Milliseconds to every mark, by the session's own reckoning."""
     is_draft: bool = False
     """Begun before the endpoint, or out of an early draft."""
     done: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -66,7 +69,7 @@ class BenchLine:
         self._fed_s = 0.0
         self._is_open = True
         self.turn = Turn("")
-        self._early: set[int] = set()
+        self._follows = TalkTurns()
         self.is_listening = asyncio.Event()
 
     @property
@@ -92,7 +95,7 @@ class BenchLine:
 
     def publish(self, event: SessionEvent) -> None:
         """Note what became of the question."""
-        turn = self.turn
+        turn, told = self.turn, self._follows.take(event)
         match event:
             case StateChanged():
                 (self.is_listening.set if event.state == "listening" else self.is_listening.clear)()
@@ -105,6 +108,9 @@ class BenchLine:
                 turn.is_draft |= event.reply.is_refined
             case FirstAudio():
                 turn.first_audio_s = event.at_s - turn.ended_s
+                turn.marks_ms = (
+                    {k: round(1000 * s) for k, s in told.marks_s.items()} if told else {}
+                )
                 turn.done.set()
             case _:
                 pass
