@@ -33,7 +33,7 @@ from atonce.llm.leading import told
 from atonce.llm.leaning import needed
 from atonce.llm.model import Cache, Reader, Tower
 from atonce.llm.pace import Cost, Meter
-from atonce.llm.precision import is_narrow, to_bfloat16
+from atonce.llm.precision import is_narrow, lay_out, to_bfloat16
 from atonce.llm.proofreading import Opinion, Proofreader, Read, opinion_of
 from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache, Writer
 from atonce.llm.reading import fact_spans, tokens_that_fit
@@ -94,6 +94,8 @@ class EmbeddedWriter:
         check_fit(card, vocabulary, tokenizer, writer)
         if is_narrow(precision):
             to_bfloat16([*reader.layers, *tower.layers])
+        else:
+            lay_out(tower.layers)  # the reader's weights stay in their file, mapped into memory
 
         self._join(reader, tokenizer, tower, vocabulary, card, find, gaze, max_prompt, clock)
 

@@ -1,4 +1,5 @@
-"""Matrix products in bfloat16: half the time on processors that have the instructions for it.
+"""Matrix products as the processor does them fastest: weights laid out for it once, in bfloat16
+where it has instructions for that.
 
 Everything between the products stays float32: norms, attention and what is added up. What was
 measured, int8 too, is in docs/engine.md.
@@ -16,23 +17,39 @@ PRODUCTS = ("qkv", "o", "gate_up", "down")
 """The products of a layer of the reader and of the tower."""
 NATIVE = ("amx_bf16", "avx512_bf16")
 """Instructions of which one is needed: without them bfloat16 takes many times as long."""
+ROWS = 32
+"""Rows that weights are laid out for: a question, a canvas. Any other number works, too."""
 
 
-class Bfloat16Linear(nn.Module):
-    """A linear layer that multiplies in bfloat16 and adds its bias in float32."""
+class Product(nn.Module):
+    """A linear layer whose weights are laid out for the processor; adds its bias in float32."""
 
     weight: Tensor
     bias: Tensor | None
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, kind: torch.dtype) -> None:
+        """kind: what is multiplied, float32 or bfloat16."""
         super().__init__()
-        self.register_buffer("weight", linear.weight.detach().bfloat16())
+        self.kind = kind
+        self.is_laid_out: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        weight = linear.weight.detach().to(kind)
+        if self.is_laid_out:
+            weight = torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
+
+        self.register_buffer("weight", weight)
         self.register_buffer("bias", None if linear.bias is None else linear.bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) → (..., out), float32 both."""
-        product = F.linear(x.bfloat16(), self.weight).float()
+        product = self._multiply(x.to(self.kind)).float()
         return product if self.bias is None else product + self.bias
+
+    def _multiply(self, x: Tensor) -> Tensor:
+        if not self.is_laid_out:
+            return F.linear(x, self.weight)
+
+        made: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, None, "none", [], "")
+        return made
 
 
 def is_narrow(precision: str) -> bool:
@@ -44,9 +61,18 @@ def is_narrow(precision: str) -> bool:
     return any(capabilities.get(name) for name in NATIVE)
 
 
-def to_bfloat16(layers: Iterable[nn.Module], products: Sequence[str] = PRODUCTS) -> None:
-    """Let these layers multiply in bfloat16 from now on; products: what their linear parts are
-    called."""
+def lay_out(
+    layers: Iterable[nn.Module],
+    products: Sequence[str] = PRODUCTS,
+    *,
+    kind: torch.dtype = torch.float32,
+) -> None:
+    """Lay the weights of these layers out; products: what their linear parts are called."""
     for layer in layers:
         for name in products:
-            setattr(layer, name, Bfloat16Linear(getattr(layer, name)))
+            setattr(layer, name, Product(getattr(layer, name), kind))
+
+
+def to_bfloat16(layers: Iterable[nn.Module], products: Sequence[str] = PRODUCTS) -> None:
+    """Let these layers multiply in bfloat16 from now on, otherwise as `lay_out`."""
+    lay_out(layers, products, kind=torch.bfloat16)
