@@ -35,7 +35,7 @@ from atonce.agent.mqtt_link import FAREWELL_S, Broker, MqttLink, security
 from atonce.agent.mqtt_messages import Presence, Presences, Topics
 from atonce.agent.native_noise import caught
 from atonce.agent.portaudio import PortAudio
-from atonce.agent.stopping import STOPPED, end, signals
+from atonce.agent.stopping import STOPPED, end, leave, signals
 from atonce.agent.talk import for_microphone
 from atonce.config.errors import AtonceError, AudioError, UsageError, first_fault
 from atonce.config.load import load
@@ -46,6 +46,9 @@ logger = logging.getLogger(__name__)
 PASSWORD_VARIABLE: Final = "ATONCE_MQTT_PASSWORD"
 GOODBYE_S: Final = 9.0
 """A session says goodbye within 8 s; whatever hangs then is cut."""
+CUT_S: Final = 4.0
+"""Whatever was cut has ended by then, or hangs: the process ends without it, before systemd's
+TimeoutStopSec (docs/mqtt.md)."""
 LOOK_AGAIN_S: Final = 5.0
 """For a microphone that is not there yet: nobody waits long after plugging one in."""
 
@@ -231,11 +234,19 @@ class Kiosk:
         self._say("stopping; once more to stop at once")
 
         if self._talk is None:
-            serving.cancel()
+            self._cut(serving)
             return
 
         self._talk.end()
-        asyncio.get_running_loop().call_later(GOODBYE_S, serving.cancel)
+        asyncio.get_running_loop().call_later(GOODBYE_S, self._cut, serving)
+
+    def _cut(self, serving: asyncio.Task[None]) -> None:
+        serving.cancel()
+        asyncio.get_running_loop().call_later(CUT_S, self._leave, serving)
+
+    def _leave(self, serving: asyncio.Task[None]) -> None:
+        if not serving.done():
+            leave(AtonceError("the talk did not end when it was cut; the kiosk ended without it"))
 
 
 def _now() -> datetime:

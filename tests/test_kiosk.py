@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import re
@@ -18,12 +20,14 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from atonce.agent import mqtt_broker, virtual_card
+from atonce.agent import kiosk, mqtt_broker, virtual_card
 from atonce.agent.cli import main
 from atonce.agent.mqtt_broker import OwnBroker, Watcher
+from atonce.agent.mqtt_link import Broker
 from atonce.agent.virtual_card import VirtualCard
 from atonce.config import registry
-from atonce.config.load import defaults
+from atonce.config.errors import AtonceError
+from atonce.config.load import defaults, load
 from atonce.speech.protocols import Audio
 
 pytestmark = [
@@ -305,6 +309,38 @@ def test_settings_that_do_not_fit_a_kiosk_are_told_before_anything_is_loaded(
 ) -> None:
     assert main(["kiosk", "--set", setting]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_talk_that_does_not_end_when_it_is_cut_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: list[str] = []
+    let_go = asyncio.Event()
+
+    async def hang(_: kiosk.Kiosk) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with contextlib.suppress(asyncio.CancelledError):
+            await let_go.wait()
+
+        await let_go.wait()
+
+    def leave(fault: AtonceError) -> None:  # the real one ends this process
+        left.append(str(fault))
+        let_go.set()
+
+    monkeypatch.setattr(kiosk, "CUT_S", 0.05)
+    monkeypatch.setattr(kiosk, "leave", leave)
+    monkeypatch.setattr(kiosk.Kiosk, "_serve", hang)
+    settings = load(None, ["kiosk.port=1"]).settings
+    broker = Broker(settings.kiosk, "", None)
+
+    async def live() -> None:
+        async with asyncio.timeout(10):
+            await kiosk.Kiosk(settings, broker, None, say=lambda _: None).run()
+
+    asyncio.run(live())
+    assert len(left) == 1
+    assert "did not end when it was cut" in left[0]
 
 
 def test_systemd_is_told(tmp_path: Path) -> None:
