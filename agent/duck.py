@@ -3,7 +3,8 @@
 Whether something is speech is known 64 ms later; a person who is not heard out for so long has
 already raised their voice. It is the turn that decides all the rest.
 
-Rule 1. What the turn has paused, only the turn resumes.
+Rule 1. What the turn has paused, only the turn resumes; all else goes on, also where the reply has
+        ended in this very moment: the next one would never be heard.
 Rule 2. Where hints come to nothing again and again (a rattling room), they are ignored for the rest
         of the reply.
 """
@@ -25,15 +26,18 @@ class Duck:
         self._is_down = False
         self._vain = 0
 
-    def follow(self, state: State, *, hint_s: float) -> None:
-        """After each frame. state: the turn's; hint_s: seconds of a voice that is no speech yet."""
-        if state != "speaking":
+    def follow(self, state: State, *, hint_s: float, is_paused: bool = False) -> None:
+        """After each frame. state: the turn's; hint_s: seconds of a voice that is no speech yet;
+        is_paused: the turn has paused the voice."""
+        if state not in ("speaking", "paused"):
+            self._vain = 0
+
+        if is_paused:
             self._is_down = False
-            self._vain = self._vain if state == "paused" else 0
-        elif self._is_down and not hint_s:
+        elif self._is_down and not (hint_s and state == "speaking"):
             self._playback.resume()
             self._is_down = False
-            self._vain += 1
-        elif not self._is_down and hint_s and self._vain < MOST_VAIN:
+            self._vain += state == "speaking"
+        elif not self._is_down and hint_s and state == "speaking" and self._vain < MOST_VAIN:
             self._playback.pause()
             self._is_down = True

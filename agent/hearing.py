@@ -20,10 +20,10 @@ from atonce.agent.events import (
     SpeechDetected,
     SpeechPaused,
     SpeechStopped,
-    State,
 )
 from atonce.agent.speeches import Speeches
 from atonce.agent.transport import Frame
+from atonce.agent.turn import Turn
 from atonce.agent.turn_events import SentenceAsked, TranscriptHeard, TurnEvent
 from atonce.agent.turn_rules import TurnRules
 from atonce.agent.worker import Here
@@ -87,13 +87,14 @@ class Hearing:
         """What is being said ends here."""
         await self._ears.close_utterance()
 
-    async def listen(self, frames: AsyncIterator[Frame], state: Callable[[], State]) -> None:
-        """Hear all sound there is. state: whose turn it is."""
+    async def listen(self, frames: AsyncIterator[Frame], turn: Turn) -> None:
+        """Hear all sound there is. turn: whose it is, and whether the voice is paused."""
         count = 0
 
         async for frame in frames:
             await self._boundary.guard(self._ears.hear(frame))
-            self._duck.follow(state(), hint_s=self._ears.listener.hint_s)
+            hint_s = self._ears.listener.hint_s
+            self._duck.follow(turn.state, hint_s=hint_s, is_paused=turn.is_paused)
             self._speeches.follow()
             count += 1
 

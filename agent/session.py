@@ -249,7 +249,7 @@ class Session:
             self._over.set_result(reason)
 
     async def _listen(self) -> None:
-        await self._hearing.listen(self._transport.listen(), lambda: self._state)
+        await self._hearing.listen(self._transport.listen(), self._turn)
         self._finish("closed")
 
     async def _keep_time(self) -> None:

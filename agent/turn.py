@@ -110,6 +110,11 @@ class Turn:
         return self._now.state
 
     @property
+    def is_paused(self) -> bool:
+        """It has paused the agent's voice, and will let it go on."""
+        return self._now.voice.is_paused
+
+    @property
     def due_s(self) -> float | None:
         """When the next time limit is, on the session's clock: TimePassed is wanted then. It may
         change with every event."""

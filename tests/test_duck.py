@@ -41,10 +41,20 @@ def test_what_the_turn_has_paused_only_the_turn_resumes() -> None:
     duck = Duck(playback)
     duck.follow("speaking", hint_s=0.06)
     playback.pause()  # the turn: it is speech
-    duck.follow("paused", hint_s=0.0)
-    duck.follow("paused", hint_s=0.0)
+    duck.follow("paused", hint_s=0.0, is_paused=True)
+    duck.follow("hearing", hint_s=0.0, is_paused=True)
 
     assert not is_audible(playback)
+
+
+def test_a_voice_that_was_down_when_its_reply_ended_is_heard_again_in_the_next_one() -> None:
+    playback = sounding()
+    duck = Duck(playback)
+    duck.follow("speaking", hint_s=0.06)
+    duck.follow("listening", hint_s=0.08)  # the last sample was heard
+    duck.follow("hearing", hint_s=0.0)
+
+    assert is_audible(playback)
 
 
 def test_speech_that_the_turn_ignores_does_not_keep_the_voice_down() -> None:

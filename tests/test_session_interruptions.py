@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from session_stage import LONG, RATE, UNCHECKED, Phone, talk
 
-from atonce.agent.events import FirstAudio, PlaybackResumed, ReplyEnded
+from atonce.agent.events import ErrorRaised, FirstAudio, PlaybackResumed, ReplyEnded
 from atonce.speech.protocols import Audio
 
 
@@ -79,3 +79,20 @@ def test_go_on_continues_where_it_was_cut_without_a_word_twice() -> None:
     last = done.asked[-1]
     assert last.question == "Please tell me everything"
     assert last.history == ()  # what was heard of it stands on the canvas
+
+
+def test_who_begins_to_speak_in_the_last_moment_of_a_reply_gets_an_answer() -> None:
+    alone = talk((0.5, "When do you open"), settings=UNCHECKED)
+    ends_s = alone.phone.of(ReplyEnded)[0].at_s
+
+    for early_s in (0.09, 0.07, 0.05, 0.03, 0.01):
+        done = talk(
+            (0.5, "When do you open"),
+            (ends_s - early_s, "How much does it cost"),
+            seconds=16,
+            settings=UNCHECKED,
+        )
+
+        assert done.phone.of(ErrorRaised) == []
+        assert done.replies[-1] == "It costs eight euros."
+        assert done.phone.of(ReplyEnded)[-1].at_s < ends_s + 6.0
