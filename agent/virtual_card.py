@@ -102,7 +102,7 @@ class VirtualCard:
         while LOUDSPEAKER not in self._pactl("list", "short", "sinks", is_checked=False):
             if time.monotonic() > deadline_s or self._server.poll() is not None:
                 raise RuntimeError(
-                    f"PulseAudio did not start: {(self._folder / 'log').read_text()}"
+                    f"PulseAudio did not start: {(self._folder / 'server.log').read_text()}"
                 )
 
             time.sleep(0.05)
