@@ -26,7 +26,7 @@ from atonce.llm.reading import fact_spans, tokens_that_fit
 from atonce.llm.tokenizer import Tokenizer
 
 # How much weights are drawn to zero, chosen by packs held out in turn (docs/training-log.md).
-SHRINK_LOOKS, SHRINK_NONE, SHRINK_TALK = 0.02, 0.05, 0.01
+SHRINK_LOOKS, SHRINK_NONE, SHRINK_TALK = 0.05, 0.05, 0.01
 TOGETHER = 8  # questions that are read side by side
 ROUNDS = 150  # of the optimiser; both fits are convex and have settled by then
 

@@ -1,8 +1,8 @@
 """Fit what the reader's looks are worth; stop it at any time, it goes on where it was.
 
-usage: scripts/train_gaze [--share N] [--held-out] [--export FILE]
+usage: scripts/train_gaze [--share N] [--draws N] [--held-out] [--export FILE]
 
-What is seen of a pack is kept in the cache, one file a pack; the fit takes a minute. The finder
+What is seen of a pack is kept in the cache, one file a pack and draw; the fit takes seconds. The finder
 must be as it will be: its logits are part of what is fitted.
 """
 
@@ -28,7 +28,7 @@ from atonce.llm.weights import load_base, write_whole
 CORPUS = Path(__file__).parents[1] / "corpus"
 HEARD = 0.15  # share of questions as speech recognition writes them
 FOLDS = 4
-SHRINKS = ((0.02, 0.1), (0.02, 0.05), (0.02, 0.02), (0.005, 0.05))
+SHRINKS = ((0.05, 0.1), (0.05, 0.05), (0.02, 0.1), (0.02, 0.05), (0.005, 0.05))
 
 
 def main() -> int:
@@ -36,17 +36,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Fit what the reader's looks are worth.")
     add = parser.add_argument
     add("--share", type=int, default=3, metavar="N", help="look at one in N known questions")
+    add("--draws", type=int, default=2, metavar="N", help="draw unknown questions N times")
     add("--held-out", action="store_true", help="score fits on packs that they have not seen")
     add("--export", type=Path, metavar="FILE", help="write the weights there")
     args = parser.parse_args()
     torch.set_num_threads(1)
     models.ensure(["smollm2-135m", "minilm"], print)
     seen = see_all("train", args.share)
+    for draw in range(1, args.draws):
+        seen += see_all("train", args.share, draw)
+
     if args.held_out:
         for shrink in SHRINKS:
             print(f"shrink {shrink}: {measure(seen, held_out(seen, FOLDS, shrink))}", flush=True)
 
-    gaze = fit(seen, too_few=args.share)
+    gaze = fit(seen, too_few=args.share * args.draws)
     dev = see_all("dev", 1)
     weighed = [gaze.weigh(one.found, one.logs.float(), one.state.float()) for one in dev]
     print(f"dev: {measure(dev, weighed)}, {len(dev)} questions", flush=True)
@@ -57,10 +61,10 @@ def main() -> int:
     return 0
 
 
-def see_all(part: str, share: int) -> list[Seen]:
-    """What is seen of all packs of a folder, from what is kept."""
+def see_all(part: str, share: int, draw: int = 0) -> list[Seen]:
+    """What is seen of all packs of a folder, from what is kept; draw: see `turns`."""
     finder = hashlib.sha256(SHIPPED_FINDER.read_bytes()).hexdigest()[:8]
-    folder = models.cache_folder() / "training" / "gaze" / f"{finder}-{share}"
+    folder = models.cache_folder() / "training" / "gaze" / f"{finder}-{share}-{draw}"
     folder.mkdir(parents=True, exist_ok=True)
     packs = load_packs(CORPUS / part)
     missing = [pack for pack in packs if not (folder / f"{pack.name}.pt").exists()]
@@ -73,7 +77,7 @@ def see_all(part: str, share: int) -> list[Seen]:
 
         find = Finder.load(models.folder("minilm"), precision="auto").find
         for left, pack in zip(range(len(missing), 0, -1), missing, strict=True):
-            seen = look(turns(pack, share), reader, tokenizer, find)
+            seen = look(turns(pack, share, draw), reader, tokenizer, find)
             plain = [
                 (one.found.scores, one.found.none, one.logs, one.state, one.gold, one.is_talk)
                 for one in seen
@@ -92,15 +96,19 @@ def see_all(part: str, share: int) -> list[Seen]:
     ]
 
 
-def turns(pack: Pack, share: int) -> list[Example]:
-    """Of one scene of a pack: all turns on which the facts are silent, every `share`-th other."""
-    dice = Random(f"gaze {pack.name}")
+def turns(pack: Pack, share: int, draw: int = 0) -> list[Example]:
+    """Of one scene of a pack: all turns on which the facts are silent, every `share`-th other; of
+    every further draw only the former."""
+    dice = Random(f"gaze unknown{draw} {pack.name}" if draw else f"gaze {pack.name}")
     scene = draw_scene(pack, dice)
     every = [
         draw_example(scene, dialogue, turn, dice, heard=HEARD)
         for dialogue, of_dialogue in enumerate(pack.dialogues)
         for turn in range(len(of_dialogue))
     ]
+    if draw:
+        return [one for one in every if one.is_unknown]
+
     start = dice.randrange(share)
     return [one for place, one in enumerate(every) if one.is_unknown or place % share == start]
 
