@@ -2,8 +2,8 @@
 
 usage: scripts/train_gaze [--share N] [--draws N] [--held-out] [--export FILE]
 
-What is seen of a pack is kept in the cache, one file a pack and draw; the fit takes seconds. The finder
-must be as it will be: its logits are part of what is fitted.
+What is seen of a pack is kept in the cache, one file a pack and draw; the fit takes seconds. The
+finder must be as it will be: its logits are part of what is fitted.
 """
 
 from __future__ import annotations
