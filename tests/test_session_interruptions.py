@@ -82,17 +82,16 @@ def test_go_on_continues_where_it_was_cut_without_a_word_twice() -> None:
 
 
 def test_who_begins_to_speak_in_the_last_moment_of_a_reply_gets_an_answer() -> None:
-    alone = talk((0.5, "When do you open"), settings=UNCHECKED)
+    alone = talk((0.5, "What does it cost"), settings=UNCHECKED)
     ends_s = alone.phone.of(ReplyEnded)[0].at_s
 
-    for early_s in (0.09, 0.07, 0.05, 0.03, 0.01):
+    for early_s in (0.03, 0.015, 0.005):
         done = talk(
-            (0.5, "When do you open"),
-            (ends_s - early_s, "How much does it cost"),
+            (0.5, "What does it cost"),
+            (ends_s - early_s, "When do you open"),
             seconds=16,
             settings=UNCHECKED,
         )
 
         assert done.phone.of(ErrorRaised) == []
-        assert done.replies[-1] == "It costs eight euros."
-        assert done.phone.of(ReplyEnded)[-1].at_s < ends_s + 6.0
+        assert done.replies == ["It costs eight euros.", "We open at ten."]
