@@ -127,7 +127,11 @@ class Speeches:
         return " ".join(near)
 
     def silence(self) -> None:
-        """The talk is over."""
+        """The talk is over; what sounds ends here, and was heard so far."""
+        for speech in [*self._speeches.values()]:
+            if speech.has_begun and speech.kind != "one_moment":
+                self._cut(speech.number)
+
         self._playback.withdraw()
         self._playback.stop(self._clock())
 

@@ -88,7 +88,6 @@ class TalkView:
     turns: int = 0
     """Answers of which something was heard."""
     _turns: TalkTurns = field(default_factory=TalkTurns)
-    _is_sounding: bool = False
     _untold: str = ""
 
     def receive(self, event: SessionEvent) -> list[Line]:
@@ -112,7 +111,8 @@ class TalkView:
             case ErrorRaised():
                 return [Line("note", event.message)]
             case TalkEnded():
-                return self._all_over(event)
+                ending = ENDINGS.get(event.reason)
+                return [Line("note", f"the talk is over: {ending}")] if ending else []
             case SentenceSaid():
                 return self._question(self._untold)
             case FirstAudio() if turn is not None:  # else: a sentence of the agent's own
@@ -150,7 +150,7 @@ class TalkView:
                 pass
 
     def _audible(self, turn: TalkTurn) -> list[Line]:
-        self._is_sounding, self.bars = True, of_turn(turn)
+        self.bars = of_turn(turn)
         self.turns += 1
 
         if turn.first_audio_ms is not None:
@@ -158,13 +158,7 @@ class TalkView:
 
         return self._question(turn.question)
 
-    def _all_over(self, event: TalkEnded) -> list[Line]:
-        cut = [Line("agent", f"{self.reply} …", "cut off")] if self._is_sounding else []
-        ending = ENDINGS.get(event.reason)
-        return [*cut, *([Line("note", f"the talk is over: {ending}")] if ending else [])]
-
     def _ended(self, event: ReplyEnded, turn: TalkTurn | None) -> list[Line]:
-        self._is_sounding = False
         self.reply, self.draft, self.check = "", None, ""
         details = [
             *(_made(turn) if turn is not None else []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from session_stage import QUIET, REPLIES, UNCHECKED, Phone, at, scripted, talk
+from session_stage import LONG, QUIET, REPLIES, UNCHECKED, Phone, at, scripted, talk
 
 from atonce.agent.events import FirstAudio, ReplyEnded, ReplySettled, SentenceSaid, TalkEnded
 from atonce.agent.fake_voice import SoundBook, spoken
@@ -131,4 +131,8 @@ def test_a_cancelled_talk_is_silent_and_says_that_it_ended() -> None:
     phone = run(main())
 
     assert phone.of(TalkEnded) == [TalkEnded(pytest.approx(6.0), "cancelled")]
+    heard = phone.of(ReplyEnded)[-1]
+    assert heard.is_cut
+    assert LONG.startswith(heard.heard)
+    assert len(heard.heard) < len(LONG)
     assert phone.playback.waiting_s == 0.0

@@ -111,8 +111,10 @@ def test_a_sentence_of_the_agents_own_follows_what_it_answers() -> None:
 
 
 def test_what_was_being_said_when_the_talk_was_stopped_is_told() -> None:
-    stopped = [*turn()[:21], e.TalkEnded(3.0, "cancelled")]
-    assert lines(stopped)[-1] == Line("agent", f"{REPLY} …", "cut off")
+    heard = e.ReplyEnded(3.0, "An adult", is_cut=True, reply=1)
+    stopped = [*turn()[:21], heard, e.TalkEnded(3.0, "cancelled")]
+    assert lines(stopped)[-1].text == "An adult …"
+    assert lines(stopped)[-1].detail.endswith("interrupted")
 
 
 def test_troubles_are_told_as_they_are() -> None:
