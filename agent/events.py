@@ -161,6 +161,8 @@ class ReplyStarted:
     """What it answers."""
     is_early: bool = False
     """Perhaps the person has not finished: it is a draft."""
+    continues: bool = False
+    """It goes on where the reply to this question was cut; what was said last was no question."""
 
 
 @dataclass(frozen=True, slots=True)

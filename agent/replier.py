@@ -133,8 +133,9 @@ class Replier:
         if speech.is_early and not self._planner.drafts_early:
             await speech.is_due.wait()
 
-        self._publish(ReplyStarted(self._clock(), speech.number, speech.question, speech.is_early))
-        await self._facts.ask(speech.question)
+        begun_s, asked = self._clock(), speech.question
+        self._publish(ReplyStarted(begun_s, speech.number, asked, speech.is_early, continues))
+        await self._facts.ask(asked)
 
         with self._facts.undisturbed():
             planned = self._planned(speech, spoken_end_s)
@@ -143,11 +144,11 @@ class Replier:
                 self.acknowledge(speech)
 
             reply = await self._writer(speech).write(
-                self._prompt(speech.question, unfinished),
+                self._prompt(asked, unfinished),
                 self._watched(speech),
                 plan=planned.plan,
                 given=self._pins(unfinished),
-                early=self._begun(speech.question),
+                early=self._begun(asked),
             )
 
         kept = self._settle(speech, reply, unfinished)

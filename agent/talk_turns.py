@@ -57,6 +57,8 @@ class TalkTurn:
     """When its writing began."""
     is_early: bool = False
     """It was begun before the endpoint."""
+    continues: bool = False
+    """It goes on where the reply to this question was cut."""
     spoken_end_s: float | None = None
     """The end of the person's last word; None: the question came in writing."""
     transcript_s: float | None = None
@@ -233,7 +235,7 @@ class TalkTurns:
         return None
 
     def _begin(self, event: ReplyStarted) -> TalkTurn:
-        turn = TalkTurn(event.reply, event.question, event.at_s, event.is_early)
+        turn = TalkTurn(event.reply, event.question, event.at_s, event.is_early, event.continues)
         if self._words is not None:
             turn.spoken_end_s, turn.transcript_s = self._words
 

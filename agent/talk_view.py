@@ -156,7 +156,7 @@ class TalkView:
         if turn.first_audio_ms is not None:
             self.first_audio_ms.append(turn.first_audio_ms)
 
-        return self._question(turn.question)
+        return self._question(self._untold if turn.continues else turn.question)
 
     def _ended(self, event: ReplyEnded, turn: TalkTurn | None) -> list[Line]:
         self.reply, self.draft, self.check = "", None, ""

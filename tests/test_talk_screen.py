@@ -110,6 +110,16 @@ def test_a_sentence_of_the_agents_own_follows_what_it_answers() -> None:
     ]
 
 
+def test_a_reply_that_goes_on_follows_what_was_said_and_not_its_old_question() -> None:
+    asked = e.WordsHeard(5.0, "Go on.", 2, is_final=True)
+    started = e.ReplyStarted(5.1, 2, QUESTION, continues=True)
+
+    assert lines([*turn(), asked, started, e.FirstAudio(5.5, 2)])[-1] == Line("you", "Go on.")
+    # Nobody said a word: it was cut by a noise, and goes on by itself.
+    again = lines([*turn(), started, e.FirstAudio(5.5, 2)])
+    assert again == lines(turn())
+
+
 def test_what_was_being_said_when_the_talk_was_stopped_is_told() -> None:
     heard = e.ReplyEnded(3.0, "An adult", is_cut=True, reply=1)
     stopped = [*turn()[:21], heard, e.TalkEnded(3.0, "cancelled")]
