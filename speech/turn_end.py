@@ -58,8 +58,10 @@ _ASKS = re.compile(
 )
 _ASKS_FOR_A_THING = _listed("what what's which who who's whose where where's")
 _WHOLE = re.compile(
+    r"(?:(?:please|okay|ok|yes|well|oh|no) )?"
     r"(?:yes|no|yeah|yep|nope|thanks|thank you|thank you very much|many thanks|hello|hi"
-    r"|good morning|good afternoon|good evening|goodbye|bye|bye bye|stop|wait|go on|continue"
+    r"|good morning|good afternoon|good evening|goodbye|bye|bye bye|see you|stop|wait|hold on"
+    r"|go on|go ahead|carry on|keep going|continue"
     r"|repeat that|say that again|never mind|no thanks|no thank you|yes please|sure|of course"
     r"|all right|alright|that's all|that is all|help|great|perfect|sorry|pardon|.+ please)"
 )
