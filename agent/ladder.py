@@ -1,7 +1,7 @@
 """What a reply may cost, from all that is wanted to the least that can be said: rungs. Pure.
 
-Rule 1. The order is fixed: early drafts, the end-of-turn model, partial transcripts, K, canvas, an
-        immediate answer, the writer itself.
+Rule 1. The order is fixed: early drafts, partial transcripts, K, canvas, an immediate answer, the
+        writer itself. No model of the end of a turn runs that could be given up (docs/ears.md).
 Rule 2. Every rung holds all that the rungs above it have given up.
 Rule 3. No rung speaks a part of a reply before the whole stands and was checked: see
         docs/watchdog.md for what that would gain.
@@ -22,24 +22,22 @@ class Given(IntEnum):
     """All is as the settings want it."""
     EARLY_DRAFTS = 1
     """No reply to what was said so far."""
-    END_OF_TURN_MODEL = 2
-    """Silence and words alone tell the endpoint."""
-    PARTIALS = 3
+    PARTIALS = 2
     """No transcripts while the person speaks."""
-    STEPS = 4
+    STEPS = 3
     """Fewer denoising steps."""
-    CANVAS = 5
+    CANVAS = 4
     """A shorter reply."""
-    PROMPTNESS = 6
+    PROMPTNESS = 5
     """A sentence of the settings is said meanwhile; the reply comes late."""
-    WRITER = 7
+    WRITER = 6
     """Whoever needs no steps: the fact that clearly matches, read out; where none does, the reply
     is written in a single step."""
 
 
 # Each of these works while a reply is written, and takes turns with it: so much more of the time
 # that is left must be free for it to be kept.
-RIVALS = {Given.NOTHING: 1.25, Given.EARLY_DRAFTS: 1.15, Given.END_OF_TURN_MODEL: 1.05}
+RIVALS = {Given.NOTHING: 1.25, Given.EARLY_DRAFTS: 1.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,7 @@ class Rung:
 TOLD = {
     Given.NOTHING: "K {steps}",
     Given.EARLY_DRAFTS: "K {steps}, no early drafts",
-    Given.END_OF_TURN_MODEL: "K {steps}, no early drafts, no end-of-turn model",
-    Given.PARTIALS: "K {steps}, no early drafts, no end-of-turn model, no partial transcripts",
+    Given.PARTIALS: "K {steps}, no early drafts, no partial transcripts",
     Given.STEPS: "K {steps}",
     Given.CANVAS: "canvas {canvas}",
     Given.PROMPTNESS: "the reply will be late, and that is said",

@@ -170,7 +170,7 @@ def test_what_is_given_up_comes_in_the_order_of_the_ladder() -> None:
     assert [rung.given for rung in rungs] == sorted(rung.given for rung in rungs)
     assert {rung.given for rung in rungs} == set(Given)
     ks = [rung.steps for rung in rungs if rung.given < Given.CANVAS]
-    assert ks == [4, 4, 4, 4, 3, 2]
+    assert ks == [4, 4, 4, 3, 2]
     sizes = [rung.canvas for rung in rungs if rung.given is Given.CANVAS]
     assert sizes == [36, 32, 28, 24, 20, 16]
 
