@@ -32,6 +32,8 @@ SOURCES = {
     "unknown": "the honest sentence: neither a draft nor a fact would do",
 }
 
+NO_TIME = "the best-matching fact, read out: the watchdog saw no time for a step"
+
 
 class Screen:
     """Shows the events of one turn."""
@@ -88,9 +90,7 @@ class Screen:
             Text.assemble(("reply  ", "dim"), (outcome.reply.text, "bold")), soft_wrap=True
         )
         console.print(
-            Text.assemble(
-                ("source ", "dim"), outcome.reply.source, f" ({SOURCES[outcome.reply.source]})"
-            ),
+            Text.assemble(("source ", "dim"), outcome.reply.source, f" ({told(outcome)})"),
             soft_wrap=True,
         )
         console.print(
@@ -112,6 +112,13 @@ class Screen:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+def told(outcome: Outcome) -> str:
+    """Where the reply comes from, and why."""
+    reply, plan = outcome.reply, outcome.plan
+    is_bare = plan is not None and plan.plan.steps == reply.steps == 0
+    return NO_TIME if reply.source == "fact" and is_bare else SOURCES[reply.source]
 
 
 def draft_line(event: DraftMade) -> Text:

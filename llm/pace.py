@@ -16,6 +16,9 @@ SHORTEST_CANVAS = 8
 """Fewer positions hold no sentence."""
 NARROWER = 4
 """By so many positions a canvas is made smaller at a time."""
+STEEPEST = 4.0
+"""How many times slower a single step may make the machine look: where a whole machine stood still
+for seconds, all replies of the next minutes would be cut to one step."""
 CALMING = 0.2
 """A slower step is believed at once, a faster one by this share: a deadline forgives no optimism,
 and a machine that is busy now is mostly still busy in the next step."""
@@ -39,6 +42,7 @@ class Cost:
     def after(self, positions: int, took_s: float) -> Cost:
         """What is expected after a step that took so long."""
         load = took_s / (self.step_s + self.position_s * positions)
+        load = min(load, STEEPEST * self.load)
         return replace(self, load=max(load, self.load + CALMING * (load - self.load)))
 
 

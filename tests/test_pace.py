@@ -88,6 +88,25 @@ def test_a_slow_step_is_believed_at_once_and_a_fast_one_slowly() -> None:
     assert meter.cost.seconds(40) == pytest.approx(0.050, rel=0.01)
 
 
+def test_a_machine_that_stood_still_for_once_is_fast_again_after_a_few_steps() -> None:
+    meter = Meter(COST)
+    usual_s = COST.seconds(40)
+    meter.record(40, 30.0)
+    assert meter.cost.seconds(40) <= 4 * usual_s * 1.001
+    for _ in range(8):
+        meter.record(40, usual_s)
+
+    assert meter.cost.seconds(40) < 1.6 * usual_s
+
+
+def test_a_machine_that_stays_ten_times_slower_is_believed_after_two_steps() -> None:
+    meter = Meter(COST)
+    slow_s = 10 * COST.seconds(40)
+    meter.record(40, slow_s)
+    meter.record(40, slow_s)
+    assert meter.cost.seconds(40) == pytest.approx(slow_s)
+
+
 def test_a_clock_that_stands_still_changes_nothing() -> None:
     meter = Meter(COST)
     meter.record(40, 0.0)

@@ -1,10 +1,15 @@
 """What a person sees of one turn."""
 
+import numpy as np
 import pytest
 
-from atonce.agent.events import DraftMade
-from atonce.agent.screen import OPEN_CELL, Screen, draft_line
-from atonce.llm.protocols import Cell, Draft
+from atonce.agent.ask import Outcome
+from atonce.agent.events import DraftMade, PlanMade
+from atonce.agent.reply_rules import Reply
+from atonce.agent.screen import OPEN_CELL, Screen, draft_line, told
+from atonce.agent.timeline import Timeline
+from atonce.llm.protocols import Cell, Draft, Plan
+from atonce.speech.protocols import Audio
 
 
 def event(*cells: Cell, repair: int = 0) -> DraftMade:
@@ -34,3 +39,16 @@ def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixtu
         screen.show(event(Cell(5, "We", False, 0.95)))
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_fact_that_was_read_out_for_lack_of_time_is_told_so() -> None:
+    def outcome(source: str, *, planned: int, done: int) -> Outcome:
+        reply = Reply("We open at 9.", source, done, 0, forced=False)  # type: ignore[arg-type]
+        sound = Audio(np.zeros(1, dtype=np.float32), 16_000)
+        plan = PlanMade(0.0, Plan(planned, 40), "")
+        return Outcome("When?", reply, sound, Timeline(0.0), {}, plan)
+
+    assert "no time" in told(outcome("fact", planned=0, done=0))
+    assert "no draft passed" in told(outcome("fact", planned=0, done=1))
+    assert "no draft passed" in told(outcome("fact", planned=4, done=4))
+    assert "diffusion" in told(outcome("denoiser", planned=0, done=1))
