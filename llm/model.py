@@ -20,7 +20,7 @@ may be said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,8 @@ class Sizes:
     """Added under the root of a norm."""
 
 
+BiasOf = Callable[[int], Tensor | None]
+"""Depth to what is added to the attention scores there, (B|1, heads|1, T|1, P + T)."""
 KeyValue = tuple[Tensor, Tensor]
 """Keys and values of one layer, both (B, kv_heads, P, head); B may be 1 and is then shared."""
 
@@ -103,7 +105,7 @@ class Stage:
     rotation: KeyValue
     """Cosine and sine of the canvas's positions."""
     biases: tuple[Tensor | None, ...]
-    """Added to the attention scores, laid out by group; one for every layer."""
+    """Added to the attention scores, (R, heads, 1|L, P + L); one for every layer."""
     draft: Tensor | None
     """Added to every canvas input: (R, L, width)."""
 
@@ -144,7 +146,7 @@ class Layer(nn.Module):
         bias: Tensor | None,
         watch: Watcher | None = None,
     ) -> tuple[Tensor, KeyValue]:
-        """x: (B, T, width); bias: (B|1, kv_heads|1, T * group, S), see `by_group`."""
+        """x: (B, T, width); bias: (B|1, heads|1, T|1, S)."""
         s = self.sizes
         h = F.rms_norm(x, (s.width,), self.input_norm, s.epsilon)
         attended, kept = self.attend(h, rotation, past, bias, watch)
@@ -165,8 +167,8 @@ class Layer(nn.Module):
         s = self.sizes
         B, T, _ = h.shape
         heads = self.qkv(h).view(B, T, -1, s.head).transpose(1, 2)  # (B, all heads, T, head)
-        q, k, v = heads.split((s.heads, s.kv_heads, s.kv_heads), 1)
-        q, k = rotate(q, rotation), rotate(k, rotation)
+        turned, v = heads.split((s.heads + s.kv_heads, s.kv_heads), 1)
+        q, k = rotate(turned, rotation).split((s.heads, s.kv_heads), 1)
         if past is not None:
             k = torch.cat([past[0].expand(B, -1, -1, -1), k], 2)  # (B, kv_heads, S, head)
             v = torch.cat([past[1].expand(B, -1, -1, -1), v], 2)
@@ -174,11 +176,12 @@ class Layer(nn.Module):
         if watch is not None:
             watch.see(q, k)
 
-        # Heads that share their keys become more query rows, instead of copies of the keys.
-        q = q.reshape(B, s.kv_heads, -1, s.head)  # (B, kv_heads, group * T, head)
-        a = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        a = a.view(B, s.heads, T, s.head).transpose(1, 2)  # (B, T, heads, head)
-        return a.reshape(B, T, s.heads * s.head), (k, v)
+        a = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=True)
+        return a.transpose(1, 2).reshape(B, T, s.heads * s.head), (k, v)
+
+
+PRODUCTS = ("qkv", "o", "gate_up", "down")
+"""The matrix products of a layer."""
 
 
 class Reader(nn.Module):
@@ -199,15 +202,28 @@ class Reader(nn.Module):
         watch: is shown what each layer is given, and its queries and keys.
         """
         T, P = ids.shape[1], past.tokens if past else 0
-        rotation = angles(torch.arange(P, P + T, device=ids.device)[None], self.sizes)
-        bias = causal_bias(T, P, ids.device)
-        grouped = None if bias is None else by_group(bias.to(self.norm.dtype), self.sizes)
+        positions = torch.arange(P, P + T, device=ids.device)[None]
+        bias = causal_bias(T, P, self.norm)
+        return self.walk(ids, positions, past, lambda _: bias, watch)
+
+    def walk(
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        past: Cache | None,
+        bias_of: BiasOf,
+        watch: Watcher | None = None,
+    ) -> tuple[Tensor, Cache]:
+        """The same with positions (B|1, T) and biases of one's own."""
+        cosine, sine = angles(positions, self.sizes)
+        rotation = cosine.to(self.norm.dtype), sine.to(self.norm.dtype)
         x, kept = F.embedding(ids, self.embedding), []
         for depth, layer in enumerate(self.layers):
             if watch is not None:
                 watch.enter(x)
 
-            x, kv = layer(x, rotation, past.layers[depth] if past else None, grouped, watch)
+            kv = past.layers[depth] if past else None
+            x, kv = layer(x, rotation, kv, bias_of(depth), watch)
             kept.append(kv)
 
         x = F.rms_norm(x, (self.sizes.width,), self.norm, self.sizes.epsilon)
@@ -267,13 +283,12 @@ class Tower(nn.Module):
         if positions is None:
             positions = torch.arange(past.tokens, past.tokens + L, device=embedding.device)[None]
 
-        biases: list[Tensor | None] = []
-        for index in range(len(self.depths)):
-            looks = bias if told is None else self.look(index, told.features, L, bias)
-            biases.append(None if looks is None else by_group(looks, self.sizes, rows=L))
+        rotation, biases = angles(positions, self.sizes), (bias,) * len(self.depths)
+        if told is None:
+            return Stage(past, rotation, biases, None)
 
-        draft = None if told is None else self.first_draft(embedding, told, L)
-        return Stage(past, angles(positions, self.sizes), tuple(biases), draft)
+        looks = tuple(self.look(i, told.features, L, bias) for i in range(len(self.depths)))
+        return Stage(past, rotation, looks, self.first_draft(embedding, told, L))
 
     def step(self, embedding: Tensor, last: Tensor, canvas: Tensor, stage: Stage) -> Tensor:
         """One denoising step on a stage; otherwise as forward."""
@@ -323,21 +338,13 @@ def rotate(x: Tensor, rotation: KeyValue) -> Tensor:
     return x * cos + x.roll(x.shape[-1] // 2, -1) * sin  # the other one of each pair
 
 
-def causal_bias(T: int, P: int, device: torch.device) -> Tensor | None:
-    """0 where a token may look, minus infinity where not: (1, 1, T, P + T); None: everywhere."""
+def causal_bias(T: int, P: int, like: Tensor) -> Tensor | None:
+    """0 where a token may look, minus infinity where not: (1, 1, T, P + T); None: everywhere.
+
+    like: of its kind and on its device.
+    """
     if T == 1:
         return None
 
-    return torch.full((T, P + T), float("-inf"), device=device).triu(P + 1)[None, None]
-
-
-def by_group(bias: Tensor, sizes: Sizes, rows: int | None = None) -> Tensor:
-    """Lay a bias (B|1, heads|1, T|1, S) out for the layers: (B|1, kv_heads|1, group * T, S)."""
-    B, H, _, S = bias.shape
-    if rows is not None:
-        bias = bias.expand(B, H, rows, S)
-
-    if H == 1:
-        return bias.repeat(1, 1, sizes.heads // sizes.kv_heads, 1)
-
-    return bias.reshape(B, sizes.kv_heads, -1, S)
+    nowhere = torch.full((T, P + T), float("-inf"), dtype=like.dtype, device=like.device)
+    return nowhere.triu(P + 1)[None, None]

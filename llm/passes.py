@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from atonce.config import models
 from atonce.llm.autoregressive import Decoder, by_columns, columns
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
-from atonce.llm.model import Cache, Reader, Sizes, by_group
+from atonce.llm.model import PRODUCTS, Cache, Reader, Sizes
 from atonce.llm.protocols import Prompt
 from atonce.llm.roofline import wait
 from atonce.llm.rows import Asked
-from atonce.llm.twin import PRODUCTS, same_weights, walk
+from atonce.llm.twin import same_weights
 from atonce.llm.weights import load_base, load_writer
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -195,11 +195,11 @@ def denoising_pass(subject: Subject, canvas: int, rows: int) -> Work:
     past = drawn_past(subject, subject.tower, rows)
     ids = torch.full((rows, canvas), 16, device=device)
     positions = torch.arange(PROMPT, PROMPT + canvas, device=device)[None]
-    bias = torch.zeros(1, sizes.heads, canvas, PROMPT + canvas, device=device, dtype=subject.dtype)
-    grouped = by_group(bias, sizes)  # the clues' bias, which every layer of the engine has
+    # The clues' bias, which every layer of the engine has.
+    bias = torch.zeros(1, sizes.heads, 1, PROMPT + canvas, device=device, dtype=subject.dtype)
 
     def work() -> Tensor:
-        states, _ = walk(subject.tower, ids, positions, past, lambda _: grouped)
+        states, _ = subject.tower.walk(ids, positions, past, lambda _: bias)
         logits: Tensor = subject.tower_head(states.flatten(0, 1))  # (R * L, V)
         return logits.argmax(-1)
 

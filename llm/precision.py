@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PRODUCTS = ("qkv", "o", "gate_up", "down")
-"""The products of a layer of the reader and of the tower."""
+from atonce.llm.model import PRODUCTS
+
 NATIVE = ("amx_bf16", "avx512_bf16")
 """Instructions of which one is needed: without them bfloat16 takes many times as long."""
 ROWS = 32

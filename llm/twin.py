@@ -11,7 +11,6 @@ Rule 2. On disk a change is int8 with a scale for every row; what is scored is w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from atonce.config.errors import ModelError
 from atonce.llm.clues import FEATURES
-from atonce.llm.model import Cache, Reader, Sizes, angles, by_group
+from atonce.llm.model import PRODUCTS, Reader, Sizes
 from atonce.llm.weights import (
     FETCH_AGAIN,
     contiguous,
@@ -35,8 +34,6 @@ from atonce.llm.weights import (
 SHIPPED_TWIN = Path(__file__).parent / "embedded" / "twin.safetensors"
 """The trained adapter that comes with atonce."""
 RANK = 16
-PRODUCTS = ("qkv", "o", "gate_up", "down")
-"""The products of a layer, all of which are changed."""
 
 
 class LowRank(nn.Module):
@@ -122,38 +119,14 @@ def same_weights(reader: Reader) -> Reader:
     return twin.eval().requires_grad_(requires_grad=False)
 
 
-BiasOf = Callable[[int], Tensor | None]
-"""Depth to the attention bias of its layer, as `by_group` lays it out."""
-
-
-def walk(
-    reader: Reader, ids: Tensor, positions: Tensor, past: Cache | None, bias_of: BiasOf
-) -> tuple[Tensor, Cache]:
-    """The reader's layers one after the other, with positions and a bias of one's own.
-
-    ids (B, T), positions (B|1, T) → normed states (B, T, width) in the reader's precision, and what
-    was kept of past and ids.
-    """
-    cosine, sine = angles(positions, reader.sizes)
-    rotation = (cosine.to(reader.norm.dtype), sine.to(reader.norm.dtype))
-    x, kept = F.embedding(ids, reader.embedding), []
-    for depth, layer in enumerate(reader.layers):
-        x, kv = layer(x, rotation, past.layers[depth] if past else None, bias_of(depth))
-        kept.append(kv)
-
-    x = F.rms_norm(x, (reader.sizes.width,), reader.norm, reader.sizes.epsilon)
-    return x, Cache(tuple(kept))
-
-
-def look(relevance: Tensor, features: Tensor, closed: Tensor, sizes: Sizes) -> Tensor:
+def look(relevance: Tensor, features: Tensor, closed: Tensor) -> Tensor:
     """The attention bias of one layer: what is closed, and how relevant the prompt's tokens are.
 
     relevance (heads, FEATURES), features (B|1, P, FEATURES), closed (B|1, 1, T, P + T) →
-    (B|1, kv_heads, group * T, P + T). The reply's own tokens are looked at without bias.
+    (B|1, heads, T, P + T). The reply's own tokens are looked at without bias.
     """
     learned = torch.einsum("hf,bpf->bhp", relevance, features)[:, :, None]  # (B, heads, 1, P)
-    learned = F.pad(learned, (0, closed.shape[-1] - learned.shape[-1]))
-    return by_group(learned + closed, sizes)
+    return F.pad(learned, (0, closed.shape[-1] - learned.shape[-1])) + closed
 
 
 # ---- on disk ----

@@ -28,10 +28,10 @@ from atonce.llm.clues import FIRST, SECOND, Clues, find_clues
 from atonce.llm.corpus import Example, Pack, draw_scene
 from atonce.llm.finder import Find, find_by_words
 from atonce.llm.lessons import canonical_reply, lessons
-from atonce.llm.model import Cache, KeyValue, Reader, by_group, causal_bias
+from atonce.llm.model import PRODUCTS, Cache, KeyValue, Reader
 from atonce.llm.pool import encode, encode_turn
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.twin import PRODUCTS, Adapter, beside, look, walk
+from atonce.llm.twin import Adapter, beside, look
 from atonce.llm.weights import write_whole
 
 RATE = 1e-3  # of the low-rank changes
@@ -144,12 +144,12 @@ class TwinTrainer:
         """Loss in nats and weight of every reply token, (B, T); 0 behind the replies."""
         ids, full, weights = lay_out(turns)
         past, features, closed, positions = join(scene, turns, ids.shape[1])
-        sizes, relevance = self.reader.sizes, self.adapter.relevance
+        relevance = self.adapter.relevance
 
         def bias_of(depth: int) -> Tensor:
-            return look(relevance[depth], features, closed, sizes).to(self.reader.norm.dtype)
+            return look(relevance[depth], features, closed).to(self.reader.norm.dtype)
 
-        states, _ = walk(self.twin, ids, positions, past, bias_of)
+        states, _ = self.twin.walk(ids, positions, past, bias_of)
         spoken = states[weights > 0]  # (N, width)
         logits = F.linear(spoken, self.reader.embedding).float()
         losses = torch.zeros_like(weights)
@@ -261,7 +261,7 @@ def read_scene(
     ends = list(accumulate(map(len, tokens)))
     spans = [(ends[i - 1], ends[i]) for i in prompting.facts(pieces)]
     prefix = [token for one in tokens for token in one]
-    past = read_plain(reader, torch.tensor([prefix]), None)
+    _, past = reader(torch.tensor([prefix]))
     asked = [(encode_turn(tokenizer, example), example) for example in examples]
     asked.sort(key=lambda pair: len(pair[0]))
     turns: list[Turn] = []
@@ -269,7 +269,7 @@ def read_scene(
         some = asked[start : start + AT_ONCE]
         longest = max(len(ids) for ids, _ in some) - 1
         rows = torch.tensor([(ids[:-1] + [0] * longest)[:longest] for ids, _ in some])
-        kept = read_plain(reader, rows, past)
+        _, kept = reader(rows, past)
         for row, (ids, example) in enumerate(some):
             reach = slice(past.tokens, past.tokens + len(ids) - 1)
             own = [
@@ -284,15 +284,6 @@ def read_scene(
 
     turns = [turn for turn in turns if len(turn.target) <= LONGEST]
     return Scene(list(past.layers), sorted(turns, key=lambda turn: len(turn.target)))
-
-
-def read_plain(reader: Reader, ids: Tensor, past: Cache | None) -> Cache:
-    """What the reader keeps of past and ids; ids (B, T), padded on the right where shorter."""
-    P = past.tokens if past else 0
-    bias = causal_bias(ids.shape[1], P, ids.device)
-    grouped = None if bias is None else by_group(bias.to(reader.norm.dtype), reader.sizes)
-    positions = torch.arange(P, P + ids.shape[1])[None]
-    return walk(reader, ids, positions, past, lambda _: grouped)[1]
 
 
 def clues_of(

@@ -1,8 +1,9 @@
-"""The twin: how it learns, that a killed run goes on as if it had not been, and its opinions."""
+"""The twin: how it learns, that a killed run goes on as if it had not been."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from atonce.config.errors import ModelError
-from atonce.llm.autoregressive import LONGEST, AutoregressiveWriter
-from atonce.llm.clues import FEATURES, FIRST
+from atonce.llm.autoregressive import LONGEST, Decoder
 from atonce.llm.corpus import Pack, Turn, draw_scene
 from atonce.llm.lessons import lessons
-from atonce.llm.model import Reader, Sizes
-from atonce.llm.protocols import Plan, Prompt
-from atonce.llm.reading import PromptReader
-from atonce.llm.second_opinion import Span, doubtful_span, likelihoods
+from atonce.llm.model import Reader
+from atonce.llm.reading import PromptReader, WholePrompt
 from atonce.llm.tokenizer import Tokenizer
-from atonce.llm.twin import SHIPPED_TWIN, Adapter, load_twin, merge, save_twin
+from atonce.llm.twin import Adapter, load_twin, merge, save_twin
 from atonce.llm.twin_training import UNKNOWN_WEIGHT, TwinTrainer, begin, lay_out, read_scene
 from atonce.llm.weights import load_base
 
@@ -116,7 +114,7 @@ def test_a_turn_is_read_as_it_is_at_run_time(base: tuple[Reader, Tokenizer]) -> 
         assert matching[0].last == read.ids[-1]
 
 
-def test_losses_in_training_are_the_likelihoods_of_the_second_opinion(
+def test_losses_in_training_are_the_likelihoods_of_the_twin_as_it_writes(
     base: tuple[Reader, Tokenizer],
 ) -> None:
     trainer = trainer_of(base)
@@ -128,11 +126,21 @@ def test_losses_in_training_are_the_likelihoods_of_the_second_opinion(
     scene = read_scene(examples, *base)
     losses, _ = trainer.losses(scene, scene.turns)
     twin, prompts = merge(base[0], trainer.adapter), PromptReader(*base, reply=LONGEST)
+    relevance = trainer.adapter.relevance.detach()
     for turn, row in zip(scene.turns, losses, strict=True):
         reads = [prompts.read(example.prompt) for example in examples]
-        opinions = [likelihoods(twin, trainer.adapter.relevance, r, turn.target) for r in reads]
+        found = [likelihoods(Decoder(twin, relevance), read, turn.target) for read in reads]
         wanted = -row[: len(turn.target)].detach()
-        assert any(torch.allclose(torch.tensor(o), wanted, atol=1e-3) for o in opinions)
+        assert any(torch.allclose(one, wanted, atol=1e-3) for one in found)
+
+
+@torch.inference_mode()
+def likelihoods(decoder: Decoder, read: WholePrompt, reply: Sequence[int]) -> torch.Tensor:
+    """Log-likelihood of every token of a reply, nats, token after token."""
+    decoder.begin(read.past, read.features[None], len(reply))
+    odds = [decoder.step(torch.tensor([one]))[0] for one in (read.ids[-1], *reply[:-1])]
+    said = torch.stack(odds).log_softmax(-1)
+    return said.gather(1, torch.tensor(reply)[:, None])[:, 0]
 
 
 def test_unknown_turns_count_less_and_padding_nothing(base: tuple[Reader, Tokenizer]) -> None:
@@ -180,46 +188,3 @@ def test_a_file_that_lacks_a_tensor_is_refused_in_one_sentence(
     save_file(tensors, path)
     with pytest.raises(ModelError, match="rank"):
         load_twin(path, base[0].sizes)
-
-
-# ---- the second opinion ----
-
-
-def test_the_twin_finds_its_own_reply_likelier_than_another(
-    base: tuple[Reader, Tokenizer],
-) -> None:
-    prompts = PromptReader(*base, reply=LONGEST)
-    writer = AutoregressiveWriter(prompts)
-    read = writer.read(Prompt("a guide", ("From 9 to 5.",), "when?"))
-    *_, draft = writer.write(read, Plan(1, 10))
-    own = [cell.token for cell in draft.cells]
-    other = [*own[:3], 77, *own[4:]]
-    nothing = torch.zeros(base[0].sizes.layers, base[0].sizes.heads, FEATURES)
-    sure, unsure = (likelihoods(base[0], nothing, read, reply) for reply in (own, other))
-    assert sure[:3] == pytest.approx(unsure[:3], abs=1e-4)
-    assert sure[3] > unsure[3]
-    assert likelihoods(base[0], nothing, read, []) == []
-
-
-def test_the_doubtful_span_is_the_worst_token_with_its_uneasy_neighbours() -> None:
-    assert doubtful_span([-0.1, -2.0, -5.0, -1.8, -0.2], doubt=-4, unease=-1.5) == Span(1, 4)
-    assert doubtful_span([-5.0, -0.1], doubt=-4, unease=-1.5) == Span(0, 1)
-    assert doubtful_span([-0.1, -3.9], doubt=-4, unease=-1.5) is None
-    assert doubtful_span([]) is None
-
-
-def test_it_begins_with_an_eye_on_the_best_fact(base: tuple[Reader, Tokenizer]) -> None:
-    adapter = Adapter(base[0].sizes, rank=2)
-    begin(adapter)
-    assert adapter.relevance[:, :, FIRST].eq(2).all()
-    assert (
-        not merge(base[0], adapter)(torch.tensor([[40, 41]]))[0]
-        .ne(base[0](torch.tensor([[40, 41]]))[0])
-        .any()
-    )
-
-
-def test_the_shipped_twin_fits_the_shipped_reader_and_is_small() -> None:
-    assert SHIPPED_TWIN.stat().st_size <= 5_000_000
-    adapter = load_twin(SHIPPED_TWIN, Sizes())
-    assert all(tensor.isfinite().all() for tensor in adapter.parameters())
