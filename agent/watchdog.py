@@ -271,7 +271,7 @@ class Watchdog:
             steps=rung.steps,
             canvas=rung.canvas,
             min_steps=1 if is_bare else max(1, min(rung.steps, wanted.min_steps)),
-            deadline_s=deadline_s,
+            deadline_s=deadline_s if math.isfinite(deadline_s) else None,  # there is no clock
         )
         now_s = left.at_s - left.spoken_end_s
         expected_s = max(self.rules.endpoint_s, now_s + needed_s + left.ahead_s)

@@ -16,6 +16,8 @@ SHORTEST_CANVAS = 8
 """Fewer positions hold no sentence."""
 NARROWER = 4
 """By so many positions a canvas is made smaller at a time."""
+MOST_FITTING = 1_000_000.0
+"""Steps: more are never asked for, and an endless time holds no countable number."""
 STEEPEST = 4.0
 """How many times slower a single step may make the machine look: where a whole machine stood still
 for seconds, all replies of the next minutes would be cut to one step."""
@@ -71,9 +73,12 @@ class Need:
 
 
 def steps_within(seconds: float, step_s: float) -> int:
-    """How many whole steps fit; none where the time is over."""
+    """How many whole steps fit; none where the time is over, or no number."""
+    if not seconds > 0:
+        return 0
+
     # A hair more than fits still fits: 0.3 / 0.1 is 2.9999999999999996.
-    return max(0, int(seconds / step_s + 1e-6))
+    return int(min(seconds / step_s, MOST_FITTING) + 1e-6)
 
 
 def fit(plan: Plan, cost: Cost, *, now_s: float, beside: int, shortest: int) -> Plan:

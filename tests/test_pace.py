@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,12 @@ def test_a_tenth_fits_three_times_into_three_tenths() -> None:
     assert steps_within(0.3, 0.1) == 3
     assert steps_within(0.299, 0.1) == 2
     assert steps_within(-0.1, 0.1) == 0
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(math.nan, 0), (-math.inf, 0), (-0.0, 0)])
+def test_what_is_no_time_holds_no_step(seconds: float, expected: int) -> None:
+    assert steps_within(seconds, 0.1) == expected
+    assert steps_within(math.inf, 0.1) >= 1000
 
 
 def test_a_slow_step_is_believed_at_once_and_a_fast_one_slowly() -> None:

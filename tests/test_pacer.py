@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from atonce.agent.cost_model import CostModel, Stage
 from atonce.agent.events import (
@@ -11,10 +15,12 @@ from atonce.agent.events import (
     PlanMade,
     PromptRead,
     ReplyChecked,
+    ReplyEnded,
     ReplyStarted,
     ReplyWaits,
     ReplyWithdrawn,
     SentenceSaid,
+    SessionEvent,
     SpeechPaused,
     SpeechStopped,
     WordsHeard,
@@ -262,3 +268,34 @@ def test_the_settings_choose_the_planner() -> None:
     assert fixed.plan(Asked(0.0, 1, "When?", 0.0, is_early=False)).plan.steps == 7
     assert fixed.complaint is None
     assert (fixed.drafts_early, fixed.reads_partials) == (True, True)
+
+
+TIMES = st.floats(allow_nan=True, allow_infinity=True) | st.floats(0, 100)
+NUMBERS = st.integers(0, 6)
+EVENTS = st.one_of(
+    st.builds(SpeechPaused, TIMES, TIMES),
+    st.builds(SpeechStopped, TIMES, TIMES),
+    st.builds(WordsHeard, TIMES, st.sampled_from(["", "When?"]), st.just(0), st.booleans()),
+    st.builds(ReplyStarted, TIMES, NUMBERS, st.just("When?"), st.booleans()),
+    st.builds(PromptRead, TIMES, st.integers(0, 9000)),
+    st.builds(DraftMade, TIMES, st.just(DRAFT), st.integers(0, 2)),
+    st.builds(ReplyChecked, TIMES, st.just(Verdict(())), st.booleans()),
+    st.builds(ReplyWaits, TIMES, NUMBERS),
+    st.builds(FirstAudio, TIMES, NUMBERS),
+    st.builds(ReplyWithdrawn, TIMES, NUMBERS),
+    st.builds(ReplyEnded, TIMES, st.just(""), st.booleans(), NUMBERS),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(EVENTS, TIMES), max_size=40))
+def test_stages_that_never_mark_and_clocks_that_jump_break_no_plan(
+    told: list[tuple[SessionEvent, float]],
+) -> None:
+    one = pacer()
+
+    for number, (event, at_s) in enumerate(told):
+        one.observe(event)
+        planned = one.plan(Asked(at_s, number, "When?", at_s - 0.3, is_early=number % 3 == 0))
+        assert 0 <= planned.plan.steps <= 12
+        assert 0 < one._watchdog.costs.step_s(40, 400) < math.inf

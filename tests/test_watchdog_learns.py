@@ -39,6 +39,19 @@ def test_a_clock_that_jumped_back_gives_the_usual_plan(spoken_end_s: float) -> N
         assert decision.plan.steps >= 7
 
 
+ODD = (math.nan, math.inf, -math.inf, 1e300, -1e300, 0.0, 100.0)
+
+
+@pytest.mark.parametrize("at_s", ODD)
+@pytest.mark.parametrize("release_s", [None, math.nan, math.inf, -math.inf, 100.4])
+def test_whatever_a_clock_says_there_is_a_plan(at_s: float, release_s: float | None) -> None:
+    for spoken_end_s in ODD:
+        decision = Watchdog(RULES).plan(at_s, spoken_end_s=spoken_end_s, release_s=release_s)
+        deadline_s = decision.plan.deadline_s
+        assert deadline_s is None if not math.isfinite(at_s) else math.isfinite(deadline_s or 0.0)
+        assert 1 <= decision.plan.steps <= RULES.max_steps
+
+
 def test_a_clock_that_jumped_ahead_still_gives_a_deadline_to_come() -> None:
     decision = Watchdog(RULES).plan(5000.0, spoken_end_s=100.0, prompt=PROMPT)
     assert decision.plan.deadline_s is not None
