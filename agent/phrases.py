@@ -33,6 +33,8 @@ _OWN_VOICE_WORDS = 4
 """Fewer words that the agent said, too, may well be a person's: "at five pm?"."""
 _OWN_VOICE_SHARE = 0.6
 """Of the pairs of neighbours; a transcriber mishears an echo now and then."""
+_ONE_WORD = 6
+"""Letters of a phrase that may be written as one word: "goon" is another one."""
 _FOREIGN_WORDS = 3
 """In fewer words no language shows for sure."""
 
@@ -137,7 +139,7 @@ class Phrases:
                 for emergency in settings.agent.emergencies.values()
             ),
             language=settings.transcriber.language,
-            place=stems_of(" ".join([settings.agent.role, *settings.agent.facts.values()])),
+            place=stems_of(_about(settings)),
         )
 
     def is_backchannel(self, text: str) -> bool:
@@ -228,6 +230,13 @@ class Phrases:
         return found and _is_made_of(words, wanted | around)
 
 
+def _about(settings: Settings) -> str:
+    """Everything that the place is known for."""
+    agent = settings.agent
+    live = [fact.sentence for fact in agent.live_facts.values()]
+    return " ".join([agent.role, *agent.facts.values(), *live])
+
+
 def words_of(text: str) -> Phrase:
     """The words of a text as they are compared."""
     plain = text.lower().replace("’", "'")
@@ -309,7 +318,10 @@ def _is_other_script(text: str) -> bool:
 
 
 def _phrases(texts: Iterable[str]) -> frozenset[Phrase]:
-    return frozenset(phrase for text in texts if (phrase := words_of(text)))
+    """Also as one word, where that is no other: transcribers write "nevermind"."""
+    phrases = {phrase for text in texts if (phrase := words_of(text))}
+    joined = {("".join(phrase),) for phrase in phrases}
+    return frozenset(phrases | {one for one in joined if len(one[0]) >= _ONE_WORD})
 
 
 def _has(words: Phrase, phrase: Phrase) -> bool:

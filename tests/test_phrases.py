@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from atonce.agent.phrases import (
@@ -44,10 +46,41 @@ def test_telling_words_are_those_that_are_no_backchannel(text: str, words: int) 
 
 
 @pytest.mark.parametrize(
-    "text", ["Stop!", "No, wait.", "please stop", "hold on", "the other one, no", "Okay, stop."]
+    "text",
+    [
+        *("Stop!", "No, wait.", "please stop", "hold on", "the other one, no", "Okay, stop."),
+        *("Nevermind.", "Shutup!"),  # as transcribers write it
+    ],
 )
 def test_a_stop_word_is_found_anywhere(text: str) -> None:
     assert PHRASES.has_stop_word(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Why?", "Lockers?", "The loom.", "And 15?", "at 5 pm", "Goodbye.", "Pardon?", "Wait"]
+)
+def test_what_is_likely_of_somebody_who_was_heard_for_a_blink(text: str) -> None:
+    assert PHRASES.is_likely(text)
+
+
+@pytest.mark.parametrize("text", ["Shui.", "Mom.", "Come on.", "M. H. N.", "Amen, ma'am.", ""])
+def test_what_a_transcriber_makes_of_a_listeners_sound_is_not(text: str) -> None:
+    assert not PHRASES.is_likely(text)
+
+
+def test_in_a_language_whose_small_words_are_not_known_everything_is_likely() -> None:
+    assert replace(PHRASES, language="de").is_likely("Warum?")
+    assert Phrases().is_likely("Shui.")
+
+
+def test_what_is_found_out_while_the_agent_runs_is_likely_too() -> None:
+    live = {"wait": {"command": ("true",), "sentence": "The queue takes {value} minutes."}}
+    settings = defaults().settings
+    agent = type(settings.agent).model_validate({**settings.agent.model_dump(), "live_facts": live})
+    phrases = Phrases.from_settings(settings.model_copy(update={"agent": agent}))
+
+    assert phrases.is_likely("The queue?")
+    assert not PHRASES.is_likely("The queue?")
 
 
 @pytest.mark.parametrize("text", ["stopping", "nobody", "I know", "hold the line on", ""])
