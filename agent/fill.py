@@ -139,7 +139,11 @@ def span_of(file: Path, lines: str) -> Span:
     if match is None:
         raise UsageError(f"--lines wants numbers such as 12-20, not {lines!r}")
 
-    return Span(file, int(match[1]), int(match[2] or match[1]))
+    first, last = int(match[1]), int(match[2] or match[1])
+    if first > last:
+        raise UsageError(f"--lines {lines} ends before it begins: write {last}-{first}")
+
+    return Span(file, first, last)
 
 
 def made(settings: Settings) -> Writer:

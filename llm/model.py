@@ -167,8 +167,8 @@ class Layer(nn.Module):
         s = self.sizes
         B, T, _ = h.shape
         heads = self.qkv(h).view(B, T, -1, s.head).transpose(1, 2)  # (B, all heads, T, head)
-        turned, v = heads.split((s.heads + s.kv_heads, s.kv_heads), 1)
-        q, k = rotate(turned, rotation).split((s.heads, s.kv_heads), 1)
+        turned, v = torch.split(heads, [s.heads + s.kv_heads, s.kv_heads], 1)
+        q, k = torch.split(rotate(turned, rotation), [s.heads, s.kv_heads], 1)
         if past is not None:
             k = torch.cat([past[0].expand(B, -1, -1, -1), k], 2)  # (B, kv_heads, S, head)
             v = torch.cat([past[1].expand(B, -1, -1, -1), v], 2)

@@ -66,7 +66,6 @@ class BenchLine:
         self._clock = clock
         self._playback = Playback(RATE_HZ)
         self._waiting = np.zeros(0, dtype=np.float32)
-        self._fed_s = 0.0
         self._is_open = True
         self.turn = Turn("")
         self._follows = TalkTurns()
