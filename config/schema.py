@@ -116,7 +116,8 @@ class LlmSettings(Section):
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     """K, the denoising steps of a reply: fewer are faster, more are surer."""
     min_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
-    """The fewest denoising steps that a reply may be written in."""
+    """The fewest denoising steps that a reply is planned with; where the budget has no time for
+    them, a fact is read out or one step is done, and that is said."""
     max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     """The most denoising steps that a reply may be written in."""
     canvas: Annotated[int, Field(ge=8, le=LARGEST_CANVAS)]
