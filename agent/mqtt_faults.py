@@ -44,6 +44,12 @@ def code_of(fault: aiomqtt.MqttError) -> int | None:
     return None if reason is None else reason.value
 
 
+def most_telling(faults: ExceptionGroup[Exception]) -> Exception:
+    """Of the faults that one loss makes, the one with a reason; before them, one of our own."""
+    ours = [fault for fault in faults.exceptions if not isinstance(fault, aiomqtt.MqttError)]
+    return ours[0] if ours else max(faults.exceptions, key=_has_reason)
+
+
 def is_refused(code: ReasonCode | int) -> bool:
     """A reason code says no."""
     value = code.value if isinstance(code, ReasonCode) else code
@@ -126,6 +132,10 @@ def _short(fault: aiomqtt.MqttError) -> str:
     """A fault in a few words."""
     reason = _reason(fault)
     return str(reason).lower() if isinstance(reason, ReasonCode) else str(fault) or "no answer"
+
+
+def _has_reason(fault: Exception) -> bool:
+    return isinstance(fault, aiomqtt.MqttError) and code_of(fault) is not None
 
 
 def _reason(fault: BaseException | None) -> ReasonCode | None:

@@ -246,7 +246,7 @@ class MqttLink:
                 if not complaint:
                     group.create_task(self._await_echo())
         except ExceptionGroup as faults:
-            fault = _telling(faults)
+            fault = mqtt_faults.most_telling(faults)
             raise fault from fault.__cause__  # where the broker's reason stands
         finally:
             task = asyncio.current_task()
@@ -289,6 +289,8 @@ class MqttLink:
 
             if topic == self._topics.status:
                 self._look_at_status(payload, is_retained=message.retain)
+            elif message.retain and not payload:
+                pass  # somebody clears a topic of what was retained there
             elif (name := self._topics.command(topic)) is not None:
                 self._receive(name, payload, message.retain)
 
@@ -391,13 +393,3 @@ def _heed_cancel() -> None:
 
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _telling(faults: ExceptionGroup[Exception]) -> Exception:
-    """Of the faults that one loss makes, the one that tells most; before them, one of ours."""
-    ours = [fault for fault in faults.exceptions if not isinstance(fault, aiomqtt.MqttError)]
-    return ours[0] if ours else max(faults.exceptions, key=_tells)
-
-
-def _tells(fault: Exception) -> bool:
-    return isinstance(fault, aiomqtt.MqttError) and mqtt_faults.code_of(fault) is not None

@@ -271,6 +271,7 @@ def test_a_retained_command_is_known_as_one_whether_it_was_there_or_comes_now(
             async with kiosk(broker.port) as one:
                 await one.until("connected")
                 watcher.send("museum/one/command/say", b"now", is_retained=True)
+                watcher.send("museum/one/command/say", b"", is_retained=True)  # clears it
                 watcher.send("museum/one/command/say", b"live")
                 watcher.send("museum/one/other", b"not for us")
                 await one.gets(3)
