@@ -43,6 +43,14 @@ def test_a_row_counts_what_was_late_or_never_heard_with_its_interval(bench: Modu
     assert "| 4 | 900 ms | 1200 ms | 2: 50.0 % | 15.0 to 85.0 % |" in row
 
 
+def test_what_the_ears_are_late_by_is_taken_off_the_budget(bench: ModuleType) -> None:
+    turns = [
+        bench.Turn("", first_audio_s=0.8, marks_ms={"first_audio": ms}) for ms in (700, 740, 745)
+    ]
+    assert bench.later_ms([*turns, bench.Turn("")]) == 60
+    assert bench.later_ms([]) == 0
+
+
 @pytest.mark.parametrize(
     ("hits", "of", "low", "high"), [(0, 60, 0.0, 0.060), (1, 60, 0.003, 0.089), (60, 60, 0.94, 1.0)]
 )
