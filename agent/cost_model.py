@@ -117,9 +117,9 @@ FIRST_S: dict[Stage, float] = {
 class Recent:
     """One thing that is done again and again, and what it took lately."""
 
-    def __init__(self, first: float) -> None:
-        """first: what to expect before it was ever done."""
-        self._last: deque[float] = deque(maxlen=CALM_AFTER)
+    def __init__(self, first: float, *, counts: int = 0) -> None:
+        """first: what to expect before it was ever done, worth as much as so many that were seen."""
+        self._last: deque[float] = deque([first] * counts, maxlen=CALM_AFTER)
         self._strays: deque[float] = deque(maxlen=LOOKED_AT)
         self.usual = first
         """To be expected."""
@@ -142,7 +142,7 @@ class Recent:
         was that much already, had seen what others saw only later: it is no stray."""
         self.usual *= times
         values = [value * times for value in self._last]
-        if values and times > CLEAR_CHANGE and self._last[-1] > self.usual / math.sqrt(times):
+        if self._strays and times > CLEAR_CHANGE and self._last[-1] > self.usual / math.sqrt(times):
             values[-1] = self._last[-1]
             self._strays[-1] = values[-1] / self.usual
 
@@ -176,7 +176,8 @@ class CostModel:
         self._usual_step = 40.0, 400.0  # positions and prompt tokens, about
         self._calm_load = 0.0  # logarithm; beside it, not beside what is new, a shape can be seen
         first = FIRST_S | (stages or {})
-        self._stages = {stage: Recent(first[stage]) for stage in Stage}
+        # The first turn is often a slow one: two of its kind are wanted, as of any later.
+        self._stages = {stage: Recent(first[stage], counts=2) for stage in Stage}
         self._seen_at = dict.fromkeys(Stage, 1.0)  # the load when each was last seen
         self._doubted = 1.0  # how much of the load is believed while no step is seen
         self._is_stale = False  # no step was seen for a turn or more
@@ -274,8 +275,10 @@ class CostModel:
     def note(self, stage: Stage, seconds: float) -> None:
         """A stage took so long."""
         if self._is_duration(seconds):
-            known = self._stages[stage]
-            known.scale(self._since(stage))
+            known, times = self._stages[stage], self._since(stage)
+            # A stage that the load spared is nearer to what it took before.
+            follows = max(seconds, SHORTEST_S) / known.usual / math.sqrt(times)
+            known.scale(times if (follows > 1) == (times > 1) else 1.0)
             self._seen_at[stage] = self.load
             self._is_stale &= stage is not Stage.CHECK  # the steps of a turn are over
             self._gained = min(self._gained, max(seconds, SHORTEST_S) / known.usual)

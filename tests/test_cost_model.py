@@ -143,3 +143,25 @@ def test_a_clock_that_jumps_forgets_nothing(at_s: float) -> None:
     costs = loaded_costs()
     costs.rest(at_s)
     assert costs.step_s(40, 400) == pytest.approx(0.12, rel=0.05)
+
+
+def test_a_stage_that_the_load_spared_keeps_its_cost_and_one_that_it_slowed_does_not() -> None:
+    costs = CostModel()
+    for slow in (1.0, 4.0):
+        for _ in range(6):
+            costs.note_step(40, 400, 0.04 * slow)
+
+        costs.note(Stage.CHUNK, 0.06)
+        costs.note(Stage.PROMPT, 0.13 * slow)
+
+    assert costs.usual_s(Stage.CHUNK) == pytest.approx(0.06, rel=0.05)
+    assert costs.usual_s(Stage.PROMPT) == pytest.approx(0.52, rel=0.05)
+
+
+def test_a_first_turn_that_was_slow_is_no_habit() -> None:
+    costs = CostModel()
+    before_s = costs.usual_s(Stage.PROMPT)
+    costs.note(Stage.PROMPT, 1.5)
+    assert costs.usual_s(Stage.PROMPT) == before_s
+    costs.note(Stage.PROMPT, 1.5)
+    assert costs.usual_s(Stage.PROMPT) == 1.5

@@ -213,7 +213,7 @@ def test_a_reply_that_waited_for_the_endpoint_was_not_reading_meanwhile() -> Non
     one.observe(ReplyWaits(11.2, 1))
     one.observe(FirstAudio(11.21, 1))
 
-    assert one._watchdog.costs.usual_s(Stage.PROMPT) == pytest.approx(0.1)
+    assert one._watchdog.costs.usual_s(Stage.PROMPT) < 0.15
 
 
 def test_a_budget_that_cannot_be_kept_is_told_once_and_of_the_machine_not_of_its_load() -> None:

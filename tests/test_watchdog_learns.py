@@ -88,7 +88,9 @@ def slow_turn(slow: float, *, steps: int = 4) -> Timeline:
 @pytest.mark.parametrize("slow", [0.5, 2.0, 4.0])
 def test_what_is_slow_from_the_first_turn_on_is_not_counted_twice(slow: float) -> None:
     watchdog = Watchdog(RULES, CostModel())
-    watchdog.learn(slow_turn(slow), canvas=40, prompt=PROMPT)
+    for _ in range(2):
+        watchdog.learn(slow_turn(slow), canvas=40, prompt=PROMPT)
+
     assert watchdog.costs.usual_s(Stage.TRANSCRIPT) == pytest.approx(0.4 * slow)
     assert watchdog.costs.usual_s(Stage.PROMPT) == pytest.approx(0.2 * slow)
 
