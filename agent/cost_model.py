@@ -118,7 +118,7 @@ class Recent:
     """One thing that is done again and again, and what it took lately."""
 
     def __init__(self, first: float, *, counts: int = 0) -> None:
-        """first: what to expect before it was ever done, worth as much as so many that were seen."""
+        """first: what to expect before it was ever done; counts: as much as so many that were."""
         self._last: deque[float] = deque([first] * counts, maxlen=CALM_AFTER)
         self._strays: deque[float] = deque(maxlen=LOOKED_AT)
         self.usual = first
