@@ -220,9 +220,23 @@ class EmbeddedWriter:
         return replace(read, second=second[0]) if second else read
 
     @torch.inference_mode()
-    def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
-        """The logarithm of how likely the reader alone finds it that a reply begins so."""
-        return float(self._likelihoods(*self._fitted(prompt), reply).sum())
+    def likelihoods(
+        self, prompt: Prompt, beginning: Sequence[int], endings: Sequence[Sequence[int]]
+    ) -> list[float]:
+        """The logarithms of how likely the reader alone finds it that a reply goes on so; all
+        endings side by side, padded behind, where a causal reader does not see it."""
+        before, turn = self._fitted(prompt)
+        told = [*turn, *beginning]
+        known = self._read_on(told[:-1], self._read_kept(before))
+        longest = max(map(len, endings))
+        rows = torch.tensor([[told[-1], *one, *[0] * (longest - len(one))] for one in endings])
+        states, _ = self._reader(rows[:, :-1], known.past)
+        found = []
+        for one, read in zip(endings, states, strict=True):
+            odds = F.linear(read[: len(one)], self._reader.embedding).log_softmax(-1)
+            found.append(float(odds.gather(1, torch.tensor(one)[:, None]).sum()))
+
+        return found
 
     @torch.inference_mode()
     def opinion(self, prompt: Prompt, reply: str) -> Opinion:

@@ -110,12 +110,17 @@ class FakeWriter:
         """One pass for all rows."""
         return Reciter(self._reply, self._spell).look(rows)
 
-    def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
-        """More likely the more of its words stand side by side in a fact, and the fewer it has."""
+    def likelihoods(
+        self, prompt: Prompt, beginning: Sequence[int], endings: Sequence[Sequence[int]]
+    ) -> list[float]:
+        """More likely the more words stand side by side in a fact, and the fewer there are."""
         known = {pair for fact in prompt.facts for pair in pairwise(fact.lower().split())}
-        said = "".join(self._spell(reply)).lower().split()
-        strange = sum(pair not in known for pair in pairwise(said))
-        return -float(strange) - len(said) / 100
+        texts = ["".join(self._spell([*beginning, *ending])).lower() for ending in endings]
+        said = [text.split() for text in texts]
+        return [
+            -float(sum(pair not in known for pair in pairwise(words))) - len(words) / 100
+            for words in said
+        ]
 
     def _reply(self, cache: PromptCache) -> list[int]:
         if not isinstance(cache, FakePrompt):

@@ -1,9 +1,10 @@
 """Gaps in a text, filled from the facts: pins to both sides, and what stands between is denoised.
 
 Rule 1. Gaps are filled from left to right. How wide a gap is nobody knows: every width is tried, as
-        rows of one pass, and the likeliest text is kept.
-Rule 2. Likely is what the reader alone finds so, word by word from the left: the denoiser's own
-        confidences are of different texts, and cannot be compared.
+        rows of one pass. The writer reads facts out, so what it put there is tried without its
+        first words, or its last, too: of "open from 9:30 am" a sentence may want the end.
+Rule 2. The likeliest is kept, as the reader alone finds it, word by word from the left: the
+        denoiser's own confidences are of different texts, and cannot be compared.
 Rule 3. A gap is filled with something that can be said, and does not repeat the words beside it.
 """
 
@@ -16,11 +17,11 @@ from typing import Protocol, runtime_checkable
 
 from atonce.config.errors import EngineError
 from atonce.llm.commit import Marks
-from atonce.llm.protocols import Draft, Plan, Prompt, PromptCache
+from atonce.llm.protocols import Cell, Draft, Plan, Prompt, PromptCache
 from atonce.llm.rows import Row, Rows
 
-WIDEST = 8
-"""Positions of the widest gap that is tried: "from 9:30 am to 5:45 pm" is two gaps."""
+WIDEST = 12
+"""Positions of the widest gap that is tried: "open from 9:30 am to 5:45 pm" takes them all."""
 GUESSED = 3
 """Positions that a gap further right is taken to have."""
 
@@ -51,8 +52,10 @@ class GapWriter(Protocol):
         """Rows to be written together."""
         ...
 
-    def likelihood(self, prompt: Prompt, reply: Sequence[int]) -> float:
-        """The logarithm of how likely a reply begins so."""
+    def likelihoods(
+        self, prompt: Prompt, beginning: Sequence[int], endings: Sequence[Sequence[int]]
+    ) -> list[float]:
+        """The logarithms of how likely a reply that begins so goes on in each of these ways."""
         ...
 
 
@@ -69,32 +72,56 @@ class Filled:
 def fill(writer: GapWriter, prompt: Prompt, parts: Sequence[str], plan: Plan) -> Filled:
     """Fill the gaps between these parts; plan: steps, rule and seed, its canvas is not used."""
     cache, fixed = writer.read(prompt), [writer.encode(part) if part else [] for part in parts]
-    longest = sum(map(len, fixed)) + (len(parts) - 1) * WIDEST + 1
-    if longest > writer.max_canvas:
+    least = sum(map(len, fixed)) + (len(parts) - 1) * GUESSED + 1
+    if least > writer.max_canvas:
         raise EngineError(
-            f"the text and its gaps take up to {longest} positions, but the engine writes at most "
-            f"{writer.max_canvas}: fill a shorter text."
+            f"the text and its gaps take at least {least} positions, but the engine writes at most "
+            f"{writer.max_canvas}: fill a shorter text, or fewer gaps."
         )
 
-    done, gaps = list(fixed[0]), list[str]()
+    done, text, gaps = list(fixed[0]), parts[0], list[str]()
     for gap in range(1, len(parts)):
         drafts = tried(writer, cache, done, fixed[gap:], plan)
-        # The part behind the gap tells whether it was filled well; behind the last, the end too.
-        more = len(fixed[gap]) + (gap == len(parts) - 1)
-        known = {
-            width: [cell.token for cell in draft.cells[: len(done) + width + more]]
-            for width, draft in drafts.items()
-        }
-        said = {
-            width: "".join(cell.text for cell in draft.cells[len(done) : len(done) + width])
-            for width, draft in drafts.items()
-        }
-        fitting = [width for width in said if fits(parts[gap - 1], said[width], parts[gap])]
-        best = max(fitting or known, key=lambda width: writer.likelihood(prompt, known[width]))
-        gaps.append(said[best].strip())
-        done = known[best]
+        said: dict[tuple[int, ...], str] = {}
+        for width, draft in drafts.items():
+            said |= runs(draft.cells[len(done) : len(done) + width])
 
-    return Filled(drafts[best].text, tuple(gaps))
+        fitting = [run for run, words in said.items() if fits(parts[gap - 1], words, parts[gap])]
+        best = likeliest(writer, prompt, done, fitting or list(said), behind(fixed, gap, writer))
+        gaps.append(said[best].strip())
+        done += [*best, *fixed[gap]]
+        text += said[best] + parts[gap]
+
+    return Filled(text.strip(), tuple(gaps))
+
+
+def behind(fixed: Sequence[list[int]], gap: int, writer: GapWriter) -> list[int]:
+    """What tells whether a gap was filled well: the part that follows; after the last, the end."""
+    return fixed[gap] + [writer.marks.end] * (gap == len(fixed) - 1)
+
+
+def likeliest(
+    writer: GapWriter,
+    prompt: Prompt,
+    done: Sequence[int],
+    runs: Sequence[tuple[int, ...]],
+    behind: Sequence[int],
+) -> tuple[int, ...]:
+    """Rule 2; done: what stands before the gap."""
+    odds = writer.likelihoods(prompt, done, [[*run, *behind] for run in runs])
+    return max(zip(odds, runs, strict=True), key=lambda pair: pair[0])[1]
+
+
+def runs(cells: Sequence[Cell]) -> dict[tuple[int, ...], str]:
+    """What stands in a gap, whole and without its first words or its last: tokens and text."""
+    words = [i for i, cell in enumerate(cells) if cell.text[:1].isspace() or i == 0]
+    spans = [(0, stop) for stop in words[1:]] + [(start, len(cells)) for start in words]
+    return {
+        tuple(cell.token for cell in cells[start:stop]): "".join(
+            cell.text for cell in cells[start:stop]
+        )
+        for start, stop in spans
+    }
 
 
 def fits(left: str, said: str, right: str) -> bool:
@@ -114,8 +141,10 @@ def tried(
     plan: Plan,
 ) -> dict[int, Draft]:
     """The text by the width of its next gap; right: the parts that follow the gap."""
-    rows, widths = writer.rows(most=WIDEST), dict[Row, int]()
-    for width in range(1, WIDEST + 1):
+    later = sum(map(len, right)) + (len(right) - 1) * GUESSED + 1  # the end mark, too
+    room = min(WIDEST, writer.max_canvas - len(done) - later)
+    rows, widths = writer.rows(most=room), dict[Row, int]()
+    for width in range(1, room + 1):
         given: list[int | None] = [*done, *[None] * width, *right[0]]
         for part in right[1:]:
             given += [*[None] * GUESSED, *part]

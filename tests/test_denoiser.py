@@ -183,9 +183,12 @@ def test_the_reader_finds_a_reply_likelier_than_one_with_a_rare_word(
     states, _ = tiny._reader(torch.tensor([read.ids]))
     odds = (states[0, -1] @ tiny._reader.embedding.T).log_softmax(-1)
     best, worst = int(odds.argmax()), int(odds.argmin())
-    assert tiny.likelihood(PROMPT, [best]) == pytest.approx(float(odds[best]), abs=1e-3)
-    assert tiny.likelihood(PROMPT, [worst]) == pytest.approx(float(odds[worst]), abs=1e-3)
-    assert tiny.likelihood(PROMPT, [best, worst]) < tiny.likelihood(PROMPT, [best])
+    likely, unlikely, longer = tiny.likelihoods(PROMPT, [], [[best], [worst], [best, worst]])
+    assert likely == pytest.approx(float(odds[best]), abs=1e-3)
+    assert unlikely == pytest.approx(float(odds[worst]), abs=1e-3)
+    assert longer < likely
+    (behind,) = tiny.likelihoods(PROMPT, [best], [[worst]])
+    assert likely + behind == pytest.approx(longer, abs=1e-3)
 
 
 def test_it_says_what_it_is(tiny: EmbeddedWriter) -> None:

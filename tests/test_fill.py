@@ -11,8 +11,8 @@ from atonce.agent.cli import main
 from atonce.agent.fill import parts_of, span_of, write
 from atonce.config.errors import EngineError, UsageError
 from atonce.llm.fakes import FakeWriter
-from atonce.llm.filling import GapWriter, fill, fits
-from atonce.llm.protocols import Infiller, Plan, Prompt
+from atonce.llm.filling import GapWriter, fill, fits, runs
+from atonce.llm.protocols import Cell, Infiller, Plan, Prompt
 
 FAKE = ("--set", "llm.engine=fake")
 TOURS = ("--set", "agent.facts.tour=Tours start at noon every day.")
@@ -56,6 +56,19 @@ def test_a_gap_says_something_and_repeats_nothing(
     left: str, said: str, right: str, is_fitting: bool
 ) -> None:
     assert fits(left, said, right) == is_fitting
+
+
+def test_what_stands_in_a_gap_is_tried_without_its_first_or_last_words() -> None:
+    cells = [Cell(i, text, False, 1.0) for i, text in enumerate([" open", " from", " 9", ":30"])]
+    assert list(runs(cells).values()) == [
+        " open", " open from", " open from 9:30", " from 9:30", " 9:30",
+    ]  # fmt: skip
+
+
+def test_a_sentence_may_want_the_end_of_what_the_fact_says() -> None:
+    fact = "The place is open from 9 on Saturday."
+    text, gaps = say(FakeWriter(), "We open ____ on Saturday.", fact)
+    assert (text, gaps) == ("We open from 9 on Saturday.", ("from 9",))
 
 
 def test_a_text_too_long_for_the_canvas_is_refused() -> None:
