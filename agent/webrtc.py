@@ -314,7 +314,9 @@ class WebRtc:
 
     @property
     def _is_open(self) -> bool:
-        return self._channel is not None and self._channel.readyState == "open"
+        sctp = self._peer.sctp  # its channels do not see at once that the client hung up
+        is_secure = sctp is not None and sctp.transport.state == "connected"
+        return is_secure and self._channel is not None and self._channel.readyState == "open"
 
     def _send(self, message: Message) -> None:
         text = json.dumps(message, ensure_ascii=False)

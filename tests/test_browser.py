@@ -517,6 +517,32 @@ def test_the_voice_s_place_runs_through_the_reply_and_a_cut_is_marked(
     assert "not remembered" in tab.evaluate("document.querySelector('#note').innerText")
 
 
+def test_the_plan_shown_is_that_of_the_reply_that_is_heard(browser: Any, server: Server) -> None:
+    tab = opened(browser, server)
+    plan = "document.querySelector('#plan').innerText"
+
+    def begun(number: int, steps: int) -> list[dict[str, Any]]:
+        one = {"response_id": f"resp_{number}"}
+        planned = {"type": "atonce.plan", "steps": steps, "canvas": 40, "reason": "time", **one}
+        created = {"type": "response.created", "response": {"id": f"resp_{number}"}}
+        return [created, planned]
+
+    def withdrawn(number: int) -> dict[str, Any]:
+        told = {"id": f"resp_{number}", "status": "cancelled", "output": []}
+        return {"type": "response.done", "response": told}
+
+    session = {"steps": 4, "min_steps": 2, "max_steps": 8, "is_watched": True}
+    shown(tab, {"type": "session.created", "session": {"atonce": session}}, *begun(1, 4))
+    assert "4 steps" in tab.evaluate(plan)
+    shown(tab, {"type": "output_audio_buffer.started", "response_id": "resp_1"}, *begun(2, 0))
+    assert "4 steps" in tab.evaluate(plan)
+    done = {"id": "resp_1", "status": "completed", "output": []}
+    shown(tab, withdrawn(2), {"type": "response.done", "response": done}, *begun(3, 6))
+    assert "6 steps" in tab.evaluate(plan)
+    shown(tab, withdrawn(3))
+    assert "4 steps" in tab.evaluate(plan)
+
+
 @pytest.mark.parametrize("width", [320, 375, 1280])
 def test_nothing_is_wider_than_the_screen(browser: Any, server: Server, width: int) -> None:
     tab = opened(browser, server)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -339,6 +340,29 @@ def test_a_browser_that_closes_ends_the_sound() -> None:
         assert browser.gone.is_set()
 
     connected(step)
+
+
+def test_what_is_told_to_a_browser_that_just_hung_up_makes_no_fault() -> None:
+    faults: list[object] = []
+
+    async def step(browser: WebRtc, client: Client, sound: AsyncIterator[Frame]) -> None:
+        await listened(sound, lambda: client.told("session.created"))
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told))
+        transport = browser._peer.sctp.transport  # type: ignore[union-attr]
+        await client.peer.sctp.transport.stop()  # type: ignore[union-attr]
+
+        while transport.state == "connected":  # noqa: ASYNC110  # it has no event
+            await asyncio.sleep(0)
+
+        for _ in range(20):
+            browser.publish(e.StateChanged(1.0, "listening"))
+            await asyncio.sleep(0.001)
+
+        assert browser.lost_messages == 20
+
+    connected(step)
+    gc.collect()
+    assert faults == []
 
 
 def test_a_stream_that_stays_away_is_silence_first_and_then_the_end() -> None:

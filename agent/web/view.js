@@ -34,6 +34,7 @@ export class View {
     );
     this.talk = 0; // ids begin anew with each talk
     this.replies = new Map();
+    this.plans = new Map();
     this.held = [];
   }
 
@@ -79,7 +80,7 @@ export class View {
       "conversation.item.input_audio_transcription.completed": () =>
         this.captions.show(this.#key(event.item_id), "You", event.transcript),
       "response.created": () => this.#begin(event),
-      "atonce.plan": () => this.steps.planned(event),
+      "atonce.plan": () => this.#plan(event),
       "atonce.draft": () => this.#draft(event),
       "atonce.check": () => this.#written(event, () => this.canvas.problem(event)),
       "atonce.reply": () => this.#written(event, () => this.canvas.settle(event)),
@@ -97,9 +98,25 @@ export class View {
   #open(ours) {
     this.talk += 1;
     this.replies.clear();
+    this.plans.clear();
+    this.plan = null;
     this.current = this.isSounding = this.beside = null;
     this.held = [];
     this.steps.open(ours);
+  }
+
+  // What was planned is shown while a reply is written; from its first word on, that of the reply
+  // that is heard: others are begun and withdrawn beside it.
+  #plan(event) {
+    this.plans.set(event.response_id, event);
+    if (!this.isSounding) this.steps.planned(event);
+  }
+
+  #heard(id) {
+    if (!this.plans.has(id)) return; // a sentence of the agent's own
+    this.plan = this.plans.get(id);
+    this.plans.clear();
+    this.steps.planned(this.plan);
   }
 
   #key(id) {
@@ -139,10 +156,15 @@ export class View {
   #sound(id) {
     this.captions.show(this.#key(id), "Agent", this.replies.get(id) ?? "");
     if (id !== this.beside) this.isSounding = id;
+    this.#heard(id);
   }
 
   #done({ id, status, output }) {
-    if (id !== this.isSounding) return; // withdrawn before it was heard
+    if (id !== this.isSounding) {
+      // Withdrawn before it was heard.
+      if (this.plans.delete(id) && this.plan && !this.isSounding) this.steps.planned(this.plan);
+      return;
+    }
 
     const heard = output[0]?.content[0]?.transcript ?? "";
     const isCut = status !== "completed";
