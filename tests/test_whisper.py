@@ -280,6 +280,19 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_sentence() -> None:
 
 
 @pytest.mark.models
+@pytest.mark.parametrize("seconds", [0.3, 2.0, 7.97, 8.0, 9.0])
+def test_the_spectrum_of_silence_need_not_be_worked_out(
+    ears: WhisperTranscriber, seconds: float
+) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(int(seconds * RATE_HZ))
+    frames = 800
+    padded = np.zeros(8 * RATE_HZ, dtype=np.float32)
+    speech = noise.astype(np.float32)[: len(padded)]
+    padded[: len(speech)] = speech
+    expected = ears._model.feature_extractor(padded)[:, :frames]
+    assert np.array_equal(ears._spectrum(noise.astype(np.float32), frames), expected)
+
+
 def test_a_talk_longer_than_the_window_is_heard_to_its_end(ears: WhisperTranscriber) -> None:
     pause = np.zeros(RATE_HZ // 2, dtype=np.float32)
     samples = np.concatenate([recording("jfk.wav").samples, pause] * 4)
