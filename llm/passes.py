@@ -23,6 +23,7 @@ from atonce.config import models
 from atonce.llm.autoregressive import Decoder, by_columns, columns
 from atonce.llm.denoiser import SHIPPED_WRITER, EmbeddedWriter
 from atonce.llm.model import PRODUCTS, Cache, Reader, Sizes
+from atonce.llm.precision import lay_out
 from atonce.llm.protocols import Prompt
 from atonce.llm.roofline import wait
 from atonce.llm.rows import Asked
@@ -159,9 +160,10 @@ def in_precision(
     whole, narrow, reader_head, tower_head = parts
     assert isinstance(whole, Reader)
     assert isinstance(narrow, Reader)
-    if device.type == "cpu" and precision != "int8":  # as the rival runs
+    if device.type == "cpu" and precision != "int8":  # as both run in the agent
         whole = by_columns(whole)
         reader_head = linear(columns(cast("nn.Linear", reader_head).weight))
+        lay_out(narrow.layers, kind=getattr(torch, precision))
 
     return Subject(precision, whole, narrow, reader_head, tower_head)
 
@@ -221,12 +223,13 @@ def token_pass(subject: Subject, rows: int, room: int = 48) -> Work:
     return in_hand(work, subject.device)
 
 
-def engine_step(canvas: int, rows: int) -> Work:
+def engine_step(canvas: int, rows: int, precision: str = "float32") -> Work:
     """A denoising step of the embedded engine as it runs, what comes of each position included."""
     facts = tuple(
         f"Room {number} is on floor {number % 4}, past the stairs." for number in range(20)
     )
-    writer = EmbeddedWriter(models.folder("smollm2-135m"), models.cache_folder() / "converted")
+    base, cache = models.folder("smollm2-135m"), models.cache_folder() / "converted"
+    writer = EmbeddedWriter(base, cache, precision=precision)
     read = writer.read(Prompt("a guide", facts, "Where do I find room number seven, please?"))
     asked = [Asked(read, [writer.marks.mask] * canvas)] * rows
     return lambda: writer.look(asked)

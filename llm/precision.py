@@ -21,8 +21,8 @@ ROWS = 32
 """Rows that weights are laid out for: a question, a canvas. Any other number works, too."""
 
 
-class Product(nn.Module):
-    """A linear layer whose weights are laid out for the processor; adds its bias in float32."""
+class LaidOut(nn.Module):
+    """A linear layer whose weights are laid out for the processor."""
 
     weight: Tensor
     bias: Tensor | None
@@ -30,7 +30,11 @@ class Product(nn.Module):
     def __init__(self, linear: nn.Linear, kind: torch.dtype) -> None:
         """kind: what is multiplied, float32 or bfloat16."""
         super().__init__()
-        self.kind = kind
+        self.in_features, self.out_features, self.kind = (
+            linear.in_features,
+            linear.out_features,
+            kind,
+        )
         self.is_laid_out: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         weight = linear.weight.detach().to(kind)
         if self.is_laid_out:
@@ -40,8 +44,8 @@ class Product(nn.Module):
         self.register_buffer("bias", None if linear.bias is None else linear.bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in) → (..., out), float32 both."""
-        product = self._multiply(x.to(self.kind)).float()
+        """(..., in) → (..., out), of the kind that x is of."""
+        product = self._multiply(x.to(self.kind)).to(x.dtype)
         return product if self.bias is None else product + self.bias
 
     def _multiply(self, x: Tensor) -> Tensor:
@@ -70,7 +74,7 @@ def lay_out(
     """Lay the weights of these layers out; products: what their linear parts are called."""
     for layer in layers:
         for name in products:
-            setattr(layer, name, Product(getattr(layer, name), kind))
+            setattr(layer, name, LaidOut(getattr(layer, name), kind))
 
 
 def to_bfloat16(layers: Iterable[nn.Module], products: Sequence[str] = PRODUCTS) -> None:

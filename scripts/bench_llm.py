@@ -37,6 +37,7 @@ from atonce.llm.passes import (
     steady,
     token_pass,
 )
+from atonce.llm.precision import is_narrow
 from atonce.llm.roofline import READ_BYTES, Roofline, large_product, reading
 
 LENGTHS = (8, 16, 24, 32, 48)
@@ -146,7 +147,8 @@ def parse(device: torch.device) -> argparse.Namespace:
     large = args.shape == "8b"
     args.canvas = args.canvas or ([400] if large else [32] if args.quick else [16, 24, 32, 40, 48])
     args.rows = args.rows or ([1] if args.quick or large else [1, 4])
-    default = ["bfloat16"] if large else ["float32"] if args.quick else list(PRECISIONS)
+    quick = ["float32", "bfloat16"] if is_narrow("auto") else ["float32"]
+    default = ["bfloat16"] if large else quick if args.quick else list(PRECISIONS)
     args.precision = args.precision or [
         one for one in default if one != "int8" or device.type == "cpu"
     ]
@@ -190,8 +192,9 @@ def measure_steps(subject: Subject, args: argparse.Namespace) -> tuple[list[Step
     """Passes of the denoiser and of the rival, each beside its bare products; and the bounds of the
     machine, which are measured in the same rounds: others who use its memory slow both."""
     kinds = [("denoise", canvas, rows) for canvas in args.canvas for rows in args.rows]
-    # The engine itself runs on a processor.
-    if (args.shape, subject.precision, subject.device.type) == ("embedded", "float32", "cpu"):
+    # The engine itself runs on a processor, and not in int8.
+    is_engine = (args.shape, subject.device.type) == ("embedded", "cpu")
+    if is_engine and subject.precision != "int8":
         kinds += [("engine", canvas, rows) for canvas in args.canvas for rows in args.rows]
 
     kinds += [("token", 1, rows) for rows in args.rows]
@@ -246,7 +249,7 @@ def step_of(
 def make_pass(subject: Subject, kind: str, canvas: int, rows: int) -> Work:
     """The pass that is timed."""
     if kind == "engine":
-        return engine_step(canvas, rows)
+        return engine_step(canvas, rows, subject.precision)
 
     one = token_pass(subject, rows) if kind == "token" else denoising_pass(subject, canvas, rows)
     return steady(one, subject.device)

@@ -1,4 +1,4 @@
-"""Products in bfloat16: what they give, and where they are taken."""
+"""LaidOuts in bfloat16: what they give, and where they are taken."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from atonce.llm.encoder import PRODUCTS, Encoder, EncoderSizes
-from atonce.llm.precision import Product, is_narrow, to_bfloat16
+from atonce.llm.precision import LaidOut, is_narrow, to_bfloat16
 
 
 @pytest.mark.parametrize("has_bias", [True, False])
@@ -15,7 +15,7 @@ def test_a_product_is_nearly_the_same(has_bias: bool) -> None:
     torch.manual_seed(0)
     linear = nn.Linear(64, 32, bias=has_bias).requires_grad_(requires_grad=False)
     x = torch.randn(5, 64)
-    narrow = Product(linear, torch.bfloat16)(x)
+    narrow = LaidOut(linear, torch.bfloat16)(x)
     assert narrow.dtype == torch.float32
     assert torch.allclose(narrow, linear(x), atol=0.02)
     assert not torch.equal(narrow, linear(x))
@@ -24,7 +24,7 @@ def test_a_product_is_nearly_the_same(has_bias: bool) -> None:
 def test_the_bias_is_added_as_it_is() -> None:
     linear = nn.Linear(4, 1).requires_grad_(requires_grad=False)
     linear.bias.fill_(1.0009765625)  # not a number of bfloat16
-    assert Product(linear, torch.bfloat16)(torch.zeros(1, 4)).item() == 1.0009765625
+    assert LaidOut(linear, torch.bfloat16)(torch.zeros(1, 4)).item() == 1.0009765625
 
 
 @pytest.mark.parametrize("rows", [1, 7, 32, 33, 130])
@@ -32,7 +32,7 @@ def test_float32_gives_the_same_for_any_number_of_rows(rows: int) -> None:
     torch.manual_seed(0)
     linear = nn.Linear(64, 48, bias=False).requires_grad_(requires_grad=False)
     x = torch.randn(2, rows, 64)
-    assert torch.allclose(Product(linear, torch.float32)(x), linear(x), atol=1e-5)
+    assert torch.allclose(LaidOut(linear, torch.float32)(x), linear(x), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
@@ -42,9 +42,9 @@ def test_a_torch_without_onednn_multiplies_as_ever(
     torch.manual_seed(0)
     linear = nn.Linear(64, 48, bias=False).requires_grad_(requires_grad=False)
     x = torch.randn(3, 64)
-    laid_out = Product(linear, kind)(x)
+    laid_out = LaidOut(linear, kind)(x)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    plain = Product(linear, kind)
+    plain = LaidOut(linear, kind)
     assert not plain.is_laid_out
     assert torch.allclose(plain(x), laid_out, atol=1e-5 if kind == torch.float32 else 0.02)
 
