@@ -3,7 +3,7 @@
 Rule 1. The server answers from the first moment (`/health`); a talk begins once all is loaded
         (`/ready`).
 Rule 2. SIGTERM and Ctrl-C end politely: no new talk, the agent says goodbye, the port is closed. A
-        second one ends at once.
+        second one cuts the talk; a third one does not wait even for one that hangs.
 Rule 3. What comes from outside is small, of one kind, and checked before anything is done with it.
 """
 
@@ -28,7 +28,7 @@ from atonce.agent.realtime_events import Opening
 from atonce.agent.serve_access import SHORTEST_TOKEN, Access, is_local
 from atonce.agent.serve_app import Page, app
 from atonce.agent.serve_talk import OneTalk, Talk
-from atonce.agent.stopping import leave, signals
+from atonce.agent.stopping import STOPPED, leave, signals
 from atonce.agent.webrtc import Limits, WebRtc
 from atonce.config.errors import AtonceError, UsageError, first_fault
 from atonce.config.load import load
@@ -149,6 +149,9 @@ class _Server(uvicorn.Server):
 
 
 def _stop(server: uvicorn.Server, talks: OneTalk) -> None:
+    if server.force_exit:  # a talk that hangs is not waited for
+        os._exit(STOPPED)
+
     if server.should_exit:
         server.force_exit = True
         talks.cut()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 from atonce.agent import serve, serve_app, serve_talk
 from atonce.agent.serve_access import HEADERS, Access, is_local
@@ -575,6 +576,26 @@ def test_without_tls_the_warning_says_what_follows(capsys: pytest.CaptureFixture
 
     serve._say_where(settings(), Access(True), 8080)
     assert capsys.readouterr().err == "atonce: open http://127.0.0.1:8080/\n"
+
+
+def test_a_third_signal_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    exits: list[int] = []
+    monkeypatch.setattr(os, "_exit", exits.append)
+
+    async def during(house: House) -> None:
+        await house.call()
+        await until(lambda: bool(house.chats))
+        server = serve._Server(uvicorn.Config(house.ask))
+        serve._stop(server, house.talks)
+        assert (server.should_exit, server.force_exit) == (True, False)
+        serve._stop(server, house.talks)
+        assert server.force_exit
+        await until(lambda: not house.talks.is_busy)
+        assert not exits
+        serve._stop(server, house.talks)
+        assert exits == [130]
+
+    House(chat=Chat(hangs=True)).run(during)
 
 
 def test_a_taken_port_is_one_sentence() -> None:
