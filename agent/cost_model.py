@@ -27,6 +27,8 @@ FARTHEST_STRAY = 3.0
 """Beyond this a stage has no usual time, and nothing would fit any budget."""
 DEEPEST_FALL = 1 / 3
 """How far one fast one is believed: what takes no time at all was mostly not done."""
+DEEPEST_GAIN = 1 / 6
+"""The same for steps that were not seen, while another stage became so much faster."""
 CLEAR_FALL = 0.7
 """A smaller fall is noise."""
 CLEAR_CHANGE = 1.25
@@ -120,7 +122,7 @@ class Recent:
     def __init__(self, first: float, *, counts: int = 0) -> None:
         """first: what to expect before it was ever done; counts: as much as so many that were."""
         self._last: deque[float] = deque([first] * counts, maxlen=CALM_AFTER)
-        self._strays: deque[float] = deque(maxlen=LOOKED_AT)
+        self._strays: deque[tuple[float, float]] = deque(maxlen=LOOKED_AT)  # and the load then
         self.usual = first
         """To be expected."""
         self.stray = USUAL_STRAY
@@ -144,12 +146,12 @@ class Recent:
         values = [value * times for value in self._last]
         if self._strays and times > CLEAR_CHANGE and self._last[-1] > self.usual / math.sqrt(times):
             values[-1] = self._last[-1]
-            self._strays[-1] = values[-1] / self.usual
+            self._strays[-1] = values[-1] / self.usual, self._strays[-1][1]
 
         self._last = deque(values, maxlen=CALM_AFTER)
 
-    def note(self, value: float) -> None:
-        """It took so much, above 0."""
+    def note(self, value: float, *, load: float = 1.0) -> None:
+        """It took so much, above 0. load: what strays under a higher one tells nothing."""
         self._last.append(value)
         middle = sorted(self._last)[len(self._last) // 2]
         # A clear fall is half believed at once: who waits for a second one gives K back too late.
@@ -157,12 +159,12 @@ class Recent:
         before, self.usual = self.usual, fallen if value < CLEAR_FALL * middle else middle
         # Beside what was expected; but the second of a load that has come is no outlier.
         has_come = self.usual * CLEAR_FALL > before
-        self._strays.append(value / (self.usual if has_come else before))
-        self.stray = max(USUAL_STRAY, min(FARTHEST_STRAY, self._nineteen_of_twenty()))
+        self._strays.append((value / (self.usual if has_come else before), load))
+        self.stray = max(USUAL_STRAY, min(FARTHEST_STRAY, self._nineteen_of_twenty(load)))
 
-    def _nineteen_of_twenty(self) -> float:
-        ordered = sorted(self._strays)
-        left_out = max(1, len(ordered) // 20)  # one at least: it may be an outlier
+    def _nineteen_of_twenty(self, load: float) -> float:
+        ordered = sorted(stray for stray, under in self._strays if under <= CLEAR_CHANGE * load)
+        left_out = max(1, math.ceil(len(ordered) / 20))  # one at least: it may be an outlier
         return ordered[-1 - left_out] if len(ordered) > left_out else ordered[0]
 
 
@@ -244,7 +246,7 @@ class CostModel:
         self.steps, self._gained, self._doubted = self.steps + 1, 1.0, 1.0
         self.is_guessed = False
         ratio = max(seconds, SHORTEST_S) / self._line.seconds(positions, prompt)
-        self._load.note(ratio)
+        self._load.note(ratio, load=self.load)
         self._easiest = min(self.load, self._easiest * EASIEST_GROWS)
         if self._is_stale:  # the stages have seen this load already, the steps have not
             self._seen_at = dict.fromkeys(Stage, self.load)
@@ -268,7 +270,7 @@ class CostModel:
     def doubt(self) -> None:
         """A turn went by without a step: whether they are still as slow, nobody knows; what other
         stages have gained since may hold for them, too."""
-        gained = max(DEEPEST_FALL, min(DOUBTED, self._gained))
+        gained = max(DEEPEST_GAIN, min(DOUBTED, self._gained))
         self._is_stale, self.is_guessed = True, gained == DOUBTED
         self._doubted, self._gained = max(MOST_DOUBTED, self._doubted * gained), 1.0
 
@@ -282,7 +284,7 @@ class CostModel:
             self._seen_at[stage] = self.load
             self._is_stale &= stage is not Stage.CHECK  # the steps of a turn are over
             self._gained = min(self._gained, max(seconds, SHORTEST_S) / known.usual)
-            known.note(max(seconds, SHORTEST_S))
+            known.note(max(seconds, SHORTEST_S), load=self.load)
 
     def _is_duration(self, seconds: float) -> bool:
         is_one = math.isfinite(seconds) and 0 <= seconds <= LONGEST_S

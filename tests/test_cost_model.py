@@ -165,3 +165,16 @@ def test_a_first_turn_that_was_slow_is_no_habit() -> None:
     assert costs.usual_s(Stage.PROMPT) == before_s
     costs.note(Stage.PROMPT, 1.5)
     assert costs.usual_s(Stage.PROMPT) == 1.5
+
+
+def test_what_strayed_under_a_load_is_no_matter_once_the_load_is_over() -> None:
+    dice = random.Random(3)
+    costs = CostModel()
+    for slow, spread in ((1.0, 0.02), (3.0, 0.4), (1.0, 0.02)):
+        for _ in range(12):
+            for _ in range(3):
+                costs.note_step(40, 400, 0.04 * slow)
+
+            costs.note(Stage.PROMPT, 0.13 * slow * math.exp(abs(dice.gauss(0, spread))))
+
+    assert costs.safe_s(Stage.PROMPT) < 1.3 * costs.usual_s(Stage.PROMPT)
