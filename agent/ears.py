@@ -40,6 +40,8 @@ _Found = tuple[EarEvent, Audio | None]
 _GLANCE_S = 0.35
 """Voice after which words over the agent's voice are looked for: "all right" and the like are known
 by then (hibari's, by whisper base), and read before it is decided whether they interrupt."""
+_GLANCED_S = 5.0
+"""What has lasted longer was decided long ago."""
 _TIMES = ("at_s", "from_s", "voice_s", "speech_end_s")
 """Fields of the ears' events that are seconds of sound."""
 
@@ -61,6 +63,10 @@ class _Utterance:
     number: int
     said: str
     """What the agent was saying when it began; empty: nothing."""
+    from_s: float = 0.0
+    """Where it begins, in seconds of sound."""
+    glance_s: float | None = None
+    """When a first look at a burst of it is due, in seconds of sound; None: not again."""
 
 
 @dataclass(slots=True)
@@ -110,7 +116,6 @@ class Ears:
         self._utterance = _Utterance(0, "")
         self._jobs: list[Job] = []
         self._is_due = asyncio.Event()
-        self._glance: SpeechStarted | None = None  # speech over the agent's voice, in sound's time
 
     async def hear(self, frame: Frame) -> None:
         """The next frame; what it shows is told before this returns. EngineError: it was not heard
@@ -197,20 +202,26 @@ class Ears:
 
     def _glanced(self, events: list[EarEvent]) -> list[EarEvent]:
         """With a first look at speech over the agent's voice, unless a transcript is due anyway."""
-        started, now_s = self._glance, self.listener.now_s
+        heard, now_s = self._utterance, self.listener.now_s
 
-        if started is None:
+        if heard.glance_s is None:
             return events
 
         if any(isinstance(event, TranscriptDue | SpeechEnded) for event in events):
-            self._glance = None
+            heard.glance_s = None
             return events
 
-        if now_s < started.voice_s + _GLANCE_S:
+        if now_s < heard.glance_s:
             return events
 
-        self._glance = None
-        return [*events, TranscriptDue(now_s, started.from_s, now_s, is_pause=False)]
+        heard.glance_s = None
+        return [*events, TranscriptDue(now_s, heard.from_s, now_s, is_pause=False)]
+
+    def _look_soon(self, voice_s: float) -> None:
+        """A burst of voice begins: "okay" may go on with a question."""
+        heard = self._utterance
+        is_short = voice_s < heard.from_s + _GLANCED_S
+        heard.glance_s = voice_s + _GLANCE_S if heard.said and is_short else None
 
     def _with_sound(self, events: list[EarEvent]) -> list[_Found]:
         """Sound can be had only until the next frame."""
@@ -227,10 +238,11 @@ class Ears:
 
             if isinstance(event, SpeechStarted):
                 said = self._said(self._offset_s + event.voice_s)
-                self._utterance = _Utterance(self._utterance.number + 1, said)
-                self._glance = event if said else None
+                self._utterance = _Utterance(self._utterance.number + 1, said, event.from_s)
+                self._look_soon(event.voice_s)
             elif isinstance(event, SpeechResumed):
                 self._drop_jobs()
+                self._look_soon(event.at_s)
 
             self._tell(told)
 

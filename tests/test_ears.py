@@ -153,6 +153,13 @@ def test_a_first_look_that_was_made_is_told_though_the_voice_has_paused_meanwhil
     assert guess.speech_end_s < over.of(SpeechEnded)[0].speech_end_s
 
 
+def test_what_goes_on_behind_okay_is_looked_at_as_soon() -> None:
+    over = hear((1.0, 1.3), (1.46, 2.2), said="the tour begins", takes_s=0.1)
+    guesses = [words.at_s for words in over.of(TranscriptHeard) if not words.is_final]
+
+    assert guesses[0] == pytest.approx(101.46 + 0.35 + 0.1, abs=0.06)
+
+
 def test_a_voice_that_ended_before_the_first_look_is_read_once() -> None:
     heard = hear((1.0, 1.3), said="the tour begins")
 
