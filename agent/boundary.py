@@ -22,6 +22,20 @@ _SAME_FAULT_S = 5.0
 """The same fault is told once in so many seconds: a broken ear fails fifty times a second."""
 
 
+def tell_strays(loop: asyncio.AbstractEventLoop) -> None:
+    """What fails in a library's own task, where nobody waits for it (aiortc sends what is left to
+    a browser that has died), is told in one line from now on, a lost connection only on request."""
+
+    def told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        del loop
+        error = context.get("exception")
+        level = logging.DEBUG if isinstance(error, ConnectionError) else logging.WARNING
+        said = f"{type(error).__name__}: {error}" if error else "no exception"
+        logger.log(level, "%s (%s)", context["message"], said)
+
+    loop.set_exception_handler(told)
+
+
 class Boundary:
     """Runs a session's tasks."""
 

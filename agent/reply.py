@@ -105,15 +105,18 @@ class ReplyWriter:
             emit(ReplyChecked(self._clock(), Verdict(()), final=True))
             return said
 
-        if plan.steps < 1:  # late is better than nothing
-            plan = replace(plan, steps=max(1, plan.min_steps), deadline_s=None)
+        repairs = self._repairs(cache)
+        if plan.steps < 1:  # late is better than nothing, but not later than it must be
+            plan, repairs = replace(plan, steps=max(1, plan.min_steps), deadline_s=None), 0
 
         try:
             begun = None
             if pins is None and early is not None:
                 begun = await self._worker.run(lambda: begin(self._writer, cache, early, plan))
 
-            reply = await self._settle(cache, prompt, plan, emit, progress, pins, begun)
+            reply = await self._settle(
+                cache, prompt, plan, emit, progress, pins, begun, repairs=repairs
+            )
         except ReplyError as fault:
             logger.warning("the reply came to nothing: %s", fault)
             verdict = Verdict((Problem("fault", 0, 0, str(fault)),))
@@ -155,6 +158,8 @@ class ReplyWriter:
         progress: Progress,
         pins: Sequence[int | None] | None,
         begun: Begun | None = None,
+        *,
+        repairs: int,
     ) -> Reply | None:
         """The reply that passes the check; None where repairs or time ran out first."""
         given = pins
@@ -178,7 +183,7 @@ class ReplyWriter:
                 verdict = await self._read_over(draft.text, prompt, plan)
 
             is_over = self._is_over(plan)
-            is_last = verdict.passes or progress.repairs >= self._repairs(cache) or is_over
+            is_last = verdict.passes or progress.repairs >= repairs or is_over
             emit(ReplyChecked(self._clock(), verdict, final=is_last or draft is None))
 
             if draft is not None and verdict.passes:

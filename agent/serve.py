@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from atonce.agent.boundary import tell_strays
 from atonce.agent.metrics import Metrics, observers_of, watching
 from atonce.agent.realtime_events import Opening
 from atonce.agent.serve_access import SHORTEST_TOKEN, Access, is_local
@@ -105,6 +106,7 @@ async def _serve(
 ) -> bool:
     """Until a signal ends it; whether everything had been loaded by then."""
     loop = asyncio.get_running_loop()
+    tell_strays(loop)
     engines: list[Engines] = []  # one, once they are loaded
 
     def connect(call_id: str) -> WebRtc:

@@ -32,6 +32,7 @@ def write(
     deadline_s: float | None = None,
     writer_s: float = 0.0,
     writer: Writer | None = None,
+    plan: Plan | None = None,
 ) -> tuple[Reply, list[Event]]:
     """The reply of a writer that says these, one after the other."""
     said: Iterator[str] = iter(replies)
@@ -41,7 +42,8 @@ def write(
     fake = writer or FakeWriter(lambda _: next(said), clock=lambda: writer_s)
     replier = ReplyWriter(fake, Worker("test"), rules, clock=lambda: float(next(ticks)))
     prompt = Prompt("the guide at a museum", FACTS, question)
-    return asyncio.run(replier.write(prompt, events.append, deadline_s=deadline_s)), events
+    writing = replier.write(prompt, events.append, plan=plan, deadline_s=deadline_s)
+    return asyncio.run(writing), events
 
 
 def test_a_right_reply_is_the_denoisers_own() -> None:
@@ -79,6 +81,15 @@ def test_when_no_fact_matches_either_an_honest_sentence_is_said() -> None:
     reply, _ = write(["The shark weighs 900 kilos."] * 3, "What does the shark weigh?")
 
     assert (reply.text, reply.source) == (UNKNOWN, "unknown")
+
+
+def test_a_reply_that_is_late_before_its_first_step_is_not_repaired() -> None:
+    late = Plan(steps=0, canvas=16)
+    reply, events = write(["It costs $41."] * 3, "What else is there to know?", plan=late)
+
+    assert len([event for event in events if isinstance(event, DraftMade)]) >= 1
+    assert reply.repaired == 0
+    assert reply.source == "unknown"
 
 
 def test_without_repairs_the_first_failure_decides() -> None:
