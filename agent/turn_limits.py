@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from atonce.agent import turn_interruptions as interruptions
 from atonce.agent.turn_answers import consider, end, failed, may_go_on
-from atonce.agent.turn_events import Action, Forget, TimePassed
+from atonce.agent.turn_events import Action, TimePassed
 from atonce.agent.turn_rules import EPSILON_S
 from atonce.agent.turn_situation import Situation
 from atonce.agent.turn_voice import Speech
@@ -108,9 +108,6 @@ def _of_silence(now: Situation) -> Iterator[Limit]:
     if rules.silence_s and prompt and not now.has_prompted and not now.is_muted:
         yield Limit(quiet_s + rules.silence_s, lambda at_s: _prompt(now, at_s))
 
-    if rules.forget_after_s and not now.has_forgotten:
-        yield Limit(lively_s + rules.forget_after_s, lambda _: _forget(now))
-
     if rules.end_after_s:
         yield Limit(lively_s + rules.end_after_s, lambda _: end(now, "silence"))
 
@@ -159,11 +156,6 @@ def _apologise(now: Situation, at_s: float, speech: Speech) -> list[Action]:
 def _prompt(now: Situation, at_s: float) -> list[Action]:
     now.has_prompted = True
     return now.voice.say(at_s, "silence", now.rules.sentences["silence"])
-
-
-def _forget(now: Situation) -> list[Action]:
-    now.has_forgotten, now.cut_speech = True, None
-    return [Forget()]
 
 
 def follow(now: Situation, at_s: float, heard: Utterance) -> list[Action]:

@@ -71,20 +71,12 @@ class TurnRules:
     """After so much silence the friendly prompt is said, once."""
     end_after_s: float = 0.0
     """After so much silence the talk ends."""
-    forget_after_s: float = 0.0
-    """After so much silence the talk is forgotten."""
     is_push_to_talk: bool = False
     """Only what is said while the button is held counts."""
 
     @classmethod
-    def from_settings(
-        cls,
-        settings: Settings,
-        *,
-        forget_after_s: float = 0.0,
-        is_push_to_talk: bool = False,
-    ) -> Self:
-        """As the settings want it. The two others belong to one way of use (kiosk, microphone)."""
+    def from_settings(cls, settings: Settings, *, is_push_to_talk: bool = False) -> Self:
+        """As the settings want it; is_push_to_talk belongs to the microphone."""
         turn = settings.turn
         kinds: tuple[Kind, ...] = (
             "greeting",
@@ -109,6 +101,5 @@ class TurnRules:
             hearing_s=settings.endpoint.longest_s + 5.0,
             silence_s=turn.silence_prompt_s,
             end_after_s=turn.end_after_s,
-            forget_after_s=forget_after_s,
             is_push_to_talk=is_push_to_talk,
         )

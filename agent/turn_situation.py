@@ -53,8 +53,6 @@ class Situation:
     """The person was told that nothing could be understood; once is enough."""
     has_prompted: bool = False
     """The friendly prompt was said; once is enough."""
-    has_forgotten: bool = False
-    """The talk was forgotten, and nobody has spoken since."""
     is_muted: bool = False
     """Nobody is heard."""
     quiet_s: float | None = None
@@ -119,7 +117,7 @@ class Situation:
     def understood(self, at_s: float) -> None:
         """There were words."""
         self.lively_s = at_s
-        self.has_prompted = self.has_forgotten = self.has_told_noise = False
+        self.has_prompted = self.has_told_noise = False
 
     def report(self, message: str, *, is_fault: bool = False) -> list[Action]:
         """For the log."""

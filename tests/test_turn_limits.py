@@ -254,14 +254,14 @@ def test_what_is_told_twice_is_done_once() -> None:
 
 def test_the_rules_come_from_the_settings() -> None:
     settings = defaults().settings
-    rules = TurnRules.from_settings(settings, forget_after_s=60.0, is_push_to_talk=True)
+    rules = TurnRules.from_settings(settings, is_push_to_talk=True)
 
     assert rules.barge_in_s == pytest.approx(0.5)
     assert rules.decide_s == pytest.approx(0.7)
     assert rules.early_writes == settings.watchdog.most_drafts
     assert rules.sentences["goodbye"] == settings.agent.sentences.goodbye
     assert rules.phrases.emergency("Please, somebody has collapsed!") is not None
-    assert (rules.forget_after_s, rules.is_push_to_talk) == (60.0, True)
+    assert rules.is_push_to_talk
 
 
 def test_an_emergency_in_writing_beside_an_endless_voice_leaves_no_limit_behind() -> None:

@@ -9,7 +9,6 @@ from turn_stage import HELP, QUESTION, RULES, Stage, acts
 
 from atonce.agent.turn_events import (
     EndTalk,
-    Forget,
     MuteAsked,
     QuestionAsked,
     Release,
@@ -69,17 +68,6 @@ def test_before_the_talk_begins_an_open_microphone_starts_no_silence() -> None:
     stage.tell(MuteAsked(1.0, is_muted=False))
 
     assert stage.turn.due_s is None
-
-
-def test_after_a_long_silence_the_talk_is_forgotten_once() -> None:
-    stage = Stage(replace(RULES, silence_s=0.0, forget_after_s=60.0))
-    stage.tell(TalkStarted(0.0))
-    stage.answered(10.0)
-    stage.says(11.0, 11.4, "Stop.")
-
-    assert stage.wait(200.0) == [Forget()]
-    stage.says(201.0, 201.5, "Go on.")
-    assert stage.done[-1] == Write(2, "Go on.", is_early=True, continues=False)
 
 
 def test_noises_do_not_keep_an_abandoned_talk_alive() -> None:
