@@ -283,7 +283,9 @@ class CostModel:
             known.scale(times if (follows > 1) == (times > 1) else 1.0)
             self._seen_at[stage] = self.load
             self._is_stale &= stage is not Stage.CHECK  # the steps of a turn are over
-            self._gained = min(self._gained, max(seconds, SHORTEST_S) / known.usual)
+            if stage is not Stage.CHECK:  # no time at all, where nothing was written
+                self._gained = min(self._gained, max(seconds, SHORTEST_S) / known.usual)
+
             known.note(max(seconds, SHORTEST_S), load=self.load)
 
     def _is_duration(self, seconds: float) -> bool:
