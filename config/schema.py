@@ -140,7 +140,7 @@ class LlmSettings(Section):
     twin: bool
     """Whether the reader's twin may write, word by word, where every repair failed."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """In which the embedded model multiplies: bfloat16 takes half the time where the processor has
+    """In which the embedded model multiplies: bfloat16 takes a third less where the processor has
     instructions for it, much more elsewhere, and now and then gives another word. auto: bfloat16
     where there are such instructions."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]

@@ -26,6 +26,7 @@ from atonce.llm import prompting
 from atonce.llm.board import Board, Head, ReadPrompt, tell
 from atonce.llm.clues import find_clues
 from atonce.llm.commit import Guess, Marks
+from atonce.llm.encoder import pad
 from atonce.llm.finder import Find, Finder, find_by_words
 from atonce.llm.gaze import SHIPPED_GAZE, Gaze, Watch, load_gaze
 from atonce.llm.joining import parts_of, write_parts
@@ -144,13 +145,14 @@ class EmbeddedWriter:
         return writer
 
     @classmethod
-    def from_settings(cls, settings: LlmSettings) -> Self:
-        """As the settings want it, from the store of model files."""
+    def from_settings(cls, settings: LlmSettings, writer: Path = SHIPPED_WRITER) -> Self:
+        """As the settings want it, from the store of model files. writer: the trained tower."""
         cache = models.cache_folder() / "converted"
         finder = Finder.load(models.folder("minilm"), precision=settings.precision)
         return cls(
             models.folder("smollm2-135m"),
             cache,
+            writer,
             find=finder.find,
             gaze=load_gaze(SHIPPED_GAZE),
             precision=settings.precision,
@@ -228,15 +230,12 @@ class EmbeddedWriter:
         before, turn = self._fitted(prompt)
         told = [*turn, *beginning]
         known = self._read_on(told[:-1], self._read_kept(before))
-        longest = max(map(len, endings))
-        rows = torch.tensor([[told[-1], *one, *[0] * (longest - len(one))] for one in endings])
+        rows, _ = pad([[told[-1], *one] for one in endings])
         states, _ = self._reader(rows[:, :-1], known.past)
-        found = []
-        for one, read in zip(endings, states, strict=True):
-            odds = F.linear(read[: len(one)], self._reader.embedding).log_softmax(-1)
-            found.append(float(odds.gather(1, torch.tensor(one)[:, None]).sum()))
-
-        return found
+        return [
+            float(self._log_odds(read[: len(one)], one).sum())
+            for one, read in zip(endings, states, strict=True)
+        ]
 
     @torch.inference_mode()
     def opinion(self, prompt: Prompt, reply: str) -> Opinion:
@@ -261,8 +260,12 @@ class EmbeddedWriter:
         """The logarithm of how likely the reader finds each token of a reply, (reply)."""
         known = self._read_kept(beginning)
         read = self._read_on([*turn, *reply], known).states[-len(reply) - 1 : -1]
-        odds = F.linear(read, self._reader.embedding).log_softmax(-1)  # (reply, all tokens)
-        return odds.gather(1, torch.tensor(reply)[:, None])[:, 0]
+        return self._log_odds(read, reply)
+
+    def _log_odds(self, states: Tensor, said: Sequence[int]) -> Tensor:
+        """How likely each token is by the state before it, (said); states (said, width)."""
+        odds = F.linear(states, self._reader.embedding).log_softmax(-1)  # (said, all tokens)
+        return odds.gather(1, torch.tensor(said)[:, None])[:, 0]
 
     def write(
         self, cache: PromptCache, plan: Plan, *, given: Sequence[int | None] | None = None

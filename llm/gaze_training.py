@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from atonce.llm.corpus import Example
+from atonce.llm.encoder import pad
 from atonce.llm.evaluation import mean
 from atonce.llm.finder import Find
 from atonce.llm.gaze import SUMMARY, Gaze, Watch, summary, together
@@ -107,8 +108,8 @@ def look(
         assert past is not None  # some example was read
         texts, watches = zip(*alone[first : first + TOGETHER], strict=True)
         lengths = [len(text) for text in texts]
-        ids = [[*text, *[0] * (lengths[-1] - len(text))] for text in texts]
-        reader(torch.tensor(ids), past, Watches(watches, lengths, past.tokens))
+        ids, _ = pad(texts)
+        reader(ids, past, Watches(watches, lengths, past.tokens))
 
     return [noted(*one) for one in looks]
 

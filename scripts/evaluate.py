@@ -44,7 +44,6 @@ from atonce.llm.evaluation import (
     ranks_of,
 )
 from atonce.llm.finder import Finder
-from atonce.llm.gaze import SHIPPED_GAZE, load_gaze
 from atonce.llm.protocols import Writer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -214,16 +213,7 @@ def make(engine: str, settings: Settings, writer: Path) -> Writer:
     llm = settings.llm.model_copy(update={"engine": engine})
     models.ensure(registry.models("llm", llm), lambda text: print(text, file=sys.stderr))
     if engine == "embedded" and writer != SHIPPED_WRITER:
-        cache = models.cache_folder() / "converted"
-        return EmbeddedWriter(
-            models.folder("smollm2-135m"),
-            cache,
-            writer,
-            find=Finder.load(models.folder("minilm"), precision=llm.precision).find,
-            gaze=load_gaze(SHIPPED_GAZE),
-            precision=llm.precision,
-            threads=llm.threads,
-        )
+        return EmbeddedWriter.from_settings(llm, writer)
 
     made: Writer = registry.find("llm", engine).from_settings(llm)
     return made
