@@ -8,12 +8,15 @@ Rule 3. `usual` is what to expect, `safe` what nineteen of twenty do not exceed.
 Rule 4. Where nothing was asked for a while, a load is believed less and less: the first turn after
         it tries what the machine could do when it was calm. Strays are forgotten with it.
 Rule 5. One outlier changes neither. What is no duration is refused and counted.
+Rule 6. A reply that ends by itself takes fewer steps than K. What it mostly takes is learnt; one
+        that K or a deadline ended tells only that it wanted so many at least.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -53,6 +56,8 @@ between them meet the load of the first one for a fifth, after two minutes not a
 EASIEST_GROWS = 1.002
 """With every step: a machine that is always slow is no longer taken for a busy one after some
 hundred replies."""
+ENDED = 15
+"""So many of the last replies tell how many steps one takes."""
 CALM_AFTER = 3
 """The load is believed after two of three: one is an outlier."""
 
@@ -185,6 +190,7 @@ class CostModel:
         self._is_stale = False  # no step was seen for a turn or more
         self._gained = 1.0  # the least that a stage took of what was expected, since the last step
         self._asked_s: float | None = None  # when somebody planned last
+        self._wanted: deque[int] = deque(maxlen=ENDED)  # steps of the last replies
         self._easiest = math.inf  # the lowest load, slowly forgotten
         self.steps = 0
         """Steps that were seen."""
@@ -205,6 +211,12 @@ class CostModel:
     def safe_step_s(self, positions: int, prompt: int = 0) -> float:
         """What nineteen of twenty such steps do not exceed."""
         return self.step_s(positions, prompt) * self._load.stray
+
+    @property
+    def wanted_steps(self) -> float:
+        """How many steps a reply mostly takes, if it may; infinite while nobody knows."""
+        ordered = sorted(self._wanted)
+        return ordered[len(ordered) // 2] if ordered else math.inf
 
     def usual_s(self, stage: Stage) -> float:
         """What a stage is expected to take."""
@@ -227,6 +239,17 @@ class CostModel:
 
         if self.load > self._easiest:
             self._load.scale((self._easiest / self.load) ** (1 - share))
+
+    def reserve_s(self, stages: Iterable[Stage]) -> float:
+        """What these stages together hardly ever exceed: they do not all stray at once."""
+        known = list(stages)
+        strays_s = [self.safe_s(stage) - self.usual_s(stage) for stage in known]
+        return sum(map(self.usual_s, known)) + math.hypot(*strays_s)
+
+    def note_reply(self, steps: int, *, has_ended: bool) -> None:
+        """A reply took so many steps. has_ended: by itself, before K and before its deadline."""
+        if steps >= 1 and (has_ended or steps > self.wanted_steps):
+            self._wanted.append(steps)
 
     def has_changed(self, stage: Stage, seconds: float) -> bool:
         """Whether a stage that took so long took clearly longer, or shorter, than usual."""

@@ -35,8 +35,8 @@ class Given(IntEnum):
     is written in a single step."""
 
 
-# Each of these works while a reply is written, and takes turns with it: so much more of the time
-# that is left must be free for it to be kept.
+# Each of these may take turns with a reply that is being written: so many times its steps must fit
+# for it to be kept.
 RIVALS = {Given.NOTHING: 1.25, Given.EARLY_DRAFTS: 1.1}
 
 
@@ -51,14 +51,14 @@ class Rung:
     canvas: int
     """Positions."""
 
-    @property
-    def before_sound(self) -> int:
-        """Steps before the first sound: all, or none where a fact is read out."""
-        return 0 if self.given is Given.WRITER else self.steps
+    def before_sound(self, wanted: float) -> float:
+        """Steps before the first sound, of a reply that mostly takes so many: none where a fact is
+        read out."""
+        return 0 if self.given is Given.WRITER else min(self.steps, wanted)
 
     @property
     def rivalry(self) -> float:
-        """How many times the bare cost must be free."""
+        """How many times its steps must fit."""
         return RIVALS.get(self.given, 1.0)
 
 

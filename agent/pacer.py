@@ -93,6 +93,8 @@ class Pacer:
             prompt=turn.prompt_tokens,
             begun_s=turn.began_s - zero_s,
         )
+        if turn.reply is not None and turn.plan is not None:
+            self._watchdog.note_reply(turn.reply, turn.plan)
 
     def _judge(self, turn: TalkTurn) -> None:
         """Whether it came late, and whether that was the writer's doing."""

@@ -40,6 +40,7 @@ from atonce.agent.worker import Stage, Staged
 from atonce.llm.editing import kept_until
 from atonce.llm.protocols import Cell, Exchange, Prompt
 from atonce.speech.protocols import Audio
+from atonce.speech.turn_end import completeness
 from atonce.speech.word_times import has_words
 
 _REMEMBERED = 4
@@ -130,7 +131,7 @@ class Replier:
             self._tell(ReplyFailed(self._clock(), speech.number, is_over=True))
             return
 
-        if speech.is_early and not self._planner.drafts_early:
+        if not self._may_begin(speech):
             await speech.is_due.wait()
 
         begun_s, asked = self._clock(), speech.question
@@ -170,6 +171,12 @@ class Replier:
         await self._engines.writing.run(lambda: self._engines.writer.read(prompt), stage=stage)
 
     # ---- writing ----
+
+    def _may_begin(self, speech: Speech) -> bool:
+        """Where drafts are given up: only what breaks off waits for its end. All else mostly waits
+        for its silence alone, and its reply would only be later."""
+        is_over = not speech.is_early or completeness(speech.question) != "incomplete"
+        return is_over or self._planner.drafts_early
 
     def _writer(self, speech: Speech) -> ReplyWriter:
         return ReplyWriter(

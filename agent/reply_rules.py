@@ -62,4 +62,5 @@ def plan_of(llm: LlmSettings) -> Plan:
         factor=llm.factor,
         entropy_bound=llm.entropy_bound,
         left_bias=llm.left_bias,
+        ends_early=llm.ends_early,
     )

@@ -20,9 +20,11 @@ from dataclasses import replace
 
 from atonce.agent.cost_model import CostModel, Stage
 from atonce.agent.ladder import TOLD, Given, Rung, ladder
+from atonce.agent.reply_rules import Reply
 from atonce.agent.timeline import Timeline
 from atonce.agent.watchdog_rules import Decision, Left, WatchdogRules
 from atonce.llm.pace import steps_within
+from atonce.llm.protocols import Plan
 
 MARGIN = 1.15
 """A higher rung must fit so many times: the noise of a step is about a tenth."""
@@ -131,6 +133,12 @@ class Watchdog:
 
         return self._with_free_steps(decision, left, release_s)
 
+    def note_reply(self, reply: Reply, plan: Plan) -> None:
+        """How many steps a reply took that was written by this plan."""
+        if reply.source == "denoiser" and not reply.is_refined:
+            has_ended = reply.steps < plan.steps and not reply.forced
+            self.costs.note_reply(reply.steps, has_ended=has_ended)
+
     def heard(self, first_audio_s: float | None, *, ready_s: float | None = None) -> bool:
         """The turn is over; first_audio_s: since the last sample of speech, None: never came.
         ready_s: when it could have been heard, where it was held for the endpoint.
@@ -179,20 +187,22 @@ class Watchdog:
             passed_s = min(budget_s, self.costs.usual_s(Stage.TRANSCRIPT)) if not late else budget_s
 
         stages = AFTER_WRITING if is_read else (Stage.PROMPT, *AFTER_WRITING)
-        usual_s = [self.costs.usual_s(stage) for stage in stages]
-        strays_s = [self.costs.safe_s(s) - u for s, u in zip(stages, usual_s, strict=True)]
-        # They hardly ever stray all at once.
-        ahead_s = sum(usual_s) + math.hypot(*strays_s)
+        ahead_s = self.costs.reserve_s(stages)
+        usual_s = sum(map(self.costs.usual_s, stages))
         canvas = self.rules.plan.canvas + beside
         stray_s = self.costs.safe_step_s(canvas, prompt) - self.costs.step_s(canvas, prompt)
         left_s = budget_s - passed_s - ahead_s - stray_s  # the last step cannot be taken back
-        return Left(at_s, at_s - passed_s, left_s, ahead_s, sum(usual_s), beside, prompt)
+        return Left(at_s, at_s - passed_s, left_s, ahead_s, usual_s, beside, prompt)
 
     def _cost_s(self, rung: Rung, left: Left) -> float:
         """What a rung takes before the first sound, its rivals' share included."""
+        return self._steps_s(rung, left) * rung.rivalry
+
+    def _steps_s(self, rung: Rung, left: Left) -> float:
+        """What the steps of a reply are expected to take; should it want more, the deadline ends
+        it."""
         step_s = self.costs.step_s(rung.canvas + left.beside, left.prompt)
-        bare_s = rung.before_sound * step_s
-        return bare_s * rung.rivalry + (rung.rivalry - 1) * left.ahead_s
+        return rung.before_sound(self.costs.wanted_steps) * step_s
 
     def _fitting(self, left: Left, margin: float = 1.0) -> int:
         """The highest rung that fits; the lowest where none does."""
@@ -205,7 +215,9 @@ class Watchdog:
 
                 continue
 
-            if cost_s * margin + (margin - 1) * left.ahead_s <= left.seconds:
+            # What is set aside holds for strays; the margin goes beyond them, not on top of them.
+            more_s = max(0.0, margin * left.usual_s - left.ahead_s)
+            if cost_s * margin + more_s <= left.seconds:
                 return number
 
         return last
@@ -262,7 +274,7 @@ class Watchdog:
         acknowledges = rung.given is Given.PROMPTNESS
         self._acknowledged += acknowledges
         step_s = self.costs.step_s(rung.canvas + left.beside, left.prompt)
-        needed_s = rung.before_sound * step_s
+        needed_s = self._steps_s(rung, left)
         self._promised = needed_s <= left.seconds
         deadline_s = self._deadline_s(rung, left, step_s)
         wanted, is_bare = self.rules.plan, rung.given is Given.WRITER
@@ -281,7 +293,7 @@ class Watchdog:
     def _deadline_s(self, rung: Rung, left: Left, step_s: float) -> float:
         """When the last step has to be done; where that is past, when the least can be."""
         until_s = left.spoken_end_s + self.rules.first_audio_s
-        after_s = sum(self.costs.safe_s(stage) for stage in AFTER_WRITING)
+        after_s = sum(map(self.costs.safe_s, AFTER_WRITING))
         least_s = left.ahead_s + rung.steps * step_s
         is_late = rung.given > Given.CANVAS or not self._promised
         return max(until_s - after_s, left.at_s + least_s) if is_late else until_s - after_s

@@ -135,6 +135,9 @@ class LlmSettings(Section):
     left_bias: Annotated[float, Field(ge=0, le=1)]
     """How much surer a position further right must be to be committed first; above 0 replies grow
     from the left."""
+    ends_early: bool
+    """Whether a reply ends as soon as two steps agree on it without doubt; false: it takes all its
+    steps, unless nothing is left open."""
     repairs: Annotated[int, Field(ge=0, le=8)]
     """How often a reply that fails the check is masked where it failed and denoised again."""
     twin: bool

@@ -124,7 +124,7 @@ class Row:
             self._is_cut |= self.steps == self.step < self._promised
 
         before, self._outlook = self._outlook, outlook(self.canvas, guesses, self.marks)
-        if before == self._outlook and is_calm(guesses):
+        if self.plan.ends_early and before == self._outlook and is_calm(guesses):
             self.steps = self.step
 
     def draft(self, texts: Sequence[str]) -> Draft:

@@ -167,6 +167,23 @@ def test_a_first_turn_that_was_slow_is_no_habit() -> None:
     assert costs.usual_s(Stage.PROMPT) == 1.5
 
 
+def test_what_a_reply_mostly_takes_is_learnt_of_those_that_ended_by_themselves() -> None:
+    costs = CostModel()
+    assert costs.wanted_steps == math.inf
+    costs.note_reply(2, has_ended=False)  # K was 2
+    assert costs.wanted_steps == math.inf, "it may have wanted more"
+    for steps in (4, 3, 4, 9, 4):
+        costs.note_reply(steps, has_ended=True)
+
+    costs.note_reply(2, has_ended=False)
+    costs.note_reply(0, has_ended=True)  # a fact was read out
+    assert costs.wanted_steps == 4
+    for _ in range(20):
+        costs.note_reply(8, has_ended=False)
+
+    assert costs.wanted_steps == 8
+
+
 def test_what_strayed_under_a_load_is_no_matter_once_the_load_is_over() -> None:
     dice = random.Random(3)
     costs = CostModel()

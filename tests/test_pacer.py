@@ -16,6 +16,7 @@ from atonce.agent.events import (
     PromptRead,
     ReplyChecked,
     ReplyEnded,
+    ReplySettled,
     ReplyStarted,
     ReplyWaits,
     ReplyWithdrawn,
@@ -28,6 +29,7 @@ from atonce.agent.events import (
 from atonce.agent.pacer import Pacer, planner_of
 from atonce.agent.planning import Asked, FixedPlanner, Planned
 from atonce.agent.reply_check import Verdict
+from atonce.agent.reply_rules import Reply
 from atonce.agent.watchdog import Watchdog
 from atonce.agent.watchdog_rules import WatchdogRules
 from atonce.config.load import defaults
@@ -49,8 +51,10 @@ def turn(
     step_s: float = 0.03,
     noise: bool = False,
     is_heard: bool = True,
+    wants: int = 99,
 ) -> tuple[Planned, float]:
-    """One turn of a talk: a question that ends at 10 × number; the plan and the first audio."""
+    """One turn of a talk: a question that ends at 10 × number; the plan and the first audio.
+    wants: steps that the reply takes if it may."""
     end_s = 10.0 * number
     one.observe(SpeechPaused(end_s + 0.06, end_s))
     one.observe(WordsHeard(end_s + 0.3, "When do you open?", 4, is_final=True))
@@ -62,11 +66,14 @@ def turn(
     now_s += 0.1
     one.observe(PromptRead(now_s, 400))
 
-    for _ in range(max(1, planned.plan.steps)):
+    steps = min(wants, max(1, planned.plan.steps))
+
+    for _ in range(steps):
         now_s += step_s
         one.observe(DraftMade(now_s, DRAFT, 0))
 
     one.observe(ReplyChecked(now_s, Verdict(()), final=True))
+    one.observe(ReplySettled(now_s, Reply("We do.", "denoiser", steps, 0, forced=False), number))
     now_s += 0.08
 
     if noise:
@@ -116,6 +123,15 @@ def test_a_slow_machine_gets_fewer_steps_at_once_and_its_steps_back_afterwards()
     assert all(planned.plan.steps < 8 for planned, _ in slow[1:])
     assert all(first_audio_s <= BUDGET_S for _, first_audio_s in slow[2:])
     assert back[-1] == 8
+
+
+def test_replies_that_end_early_keep_k_where_all_its_steps_would_not_fit() -> None:
+    ending, one = pacer(), pacer()
+    plans = [turn(ending, number, step_s=0.07, wants=3)[0].plan for number in range(1, 9)]
+    whole = [turn(one, number, step_s=0.07)[0].plan for number in range(1, 9)]
+
+    assert {plan.steps for plan in plans[1:]} == {8}
+    assert max(plan.steps for plan in whole[2:]) < 8
 
 
 def test_the_reason_names_what_is_really_done() -> None:

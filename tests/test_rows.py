@@ -293,6 +293,9 @@ def test_a_draft_that_two_steps_agree_on_without_doubt_is_done() -> None:
         assert [cell.token for cell in drafts[-1].cells] == reply
         assert not drafts[-1].forced
 
+        drafts = list(denoise(rows, Seed(0), Plan(6, 10, ends_early=False)))
+        assert len(drafts) == 6, "it takes all its steps"
+
 
 @pytest.mark.parametrize("deadline_s", [float("nan"), float("inf")])
 def test_a_deadline_that_is_no_time_is_refused(deadline_s: float) -> None:

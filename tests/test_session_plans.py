@@ -55,7 +55,7 @@ def test_an_acknowledgement_that_ends_while_the_reply_waits_does_not_make_it_hea
     assert LONG.startswith(past.reply[:-1])
 
 
-def test_without_early_drafts_nothing_is_written_before_the_endpoint() -> None:
+def test_without_early_drafts_nothing_is_written_to_what_breaks_off() -> None:
     early, late = (
         Planning(Planned(Plan(4, 40), "K 4"), drafts_early=drafts_early)
         for drafts_early in (True, False)
@@ -67,7 +67,20 @@ def test_without_early_drafts_nothing_is_written_before_the_endpoint() -> None:
 
     assert one.replies == other.replies == ["We open at ten."]
     assert len(early.asked) > len(late.asked) == 1
-    assert not late.asked[0].is_early
+    assert late.asked[0].question == "I would like to know when you open"
+
+
+def test_without_early_drafts_what_sounds_whole_is_written_all_the_same() -> None:
+    planner = Planning(Planned(Plan(4, 40), "K 4"), drafts_early=False)
+    done = talk(
+        (0.5, "When do you open on Friday?"),
+        settings=UNCHECKED,
+        costs=Costs(final_s=0.05),
+        planner=planner,
+    )
+
+    assert done.replies == ["We open at ten."]
+    assert [asked.is_early for asked in planner.asked] == [True]
 
 
 def test_without_time_for_the_writer_a_fact_that_clearly_answers_is_read_out() -> None:
@@ -95,7 +108,7 @@ def test_without_time_and_without_such_a_fact_the_writer_writes_late() -> None:
 def test_under_a_slow_writer_the_watchdog_gives_steps_up_and_says_why() -> None:
     said = [(0.5 + 7 * turn, "When do you open") for turn in range(6)]
     done = talk(
-        *said, seconds=43, settings=[*UNCHECKED, *WATCHED, "llm.steps=8"], costs=Costs(step_s=0.25)
+        *said, seconds=43, settings=[*UNCHECKED, *WATCHED, "llm.steps=8"], costs=Costs(step_s=0.4)
     )
     plans = done.phone.of(PlanMade)
 

@@ -194,12 +194,27 @@ def test_less_time_never_gives_more() -> None:
 
 
 def test_what_drives_a_rival_out_is_told_and_no_longer_kept() -> None:
-    watchdog = Watchdog(replace(RULES, first_audio_s=0.92))
+    watchdog = Watchdog(replace(RULES, first_audio_s=0.87))
     decision = watchdog.plan(100.25, spoken_end_s=100.0, prompt=PROMPT)
     assert Given.NOTHING < decision.given < Given.STEPS
     assert "K 8, no early drafts" in decision.reason
     assert not watchdog.keeps(Given.EARLY_DRAFTS)
     assert watchdog.keeps(Given.STEPS)
+
+
+def test_a_reply_that_mostly_ends_by_itself_needs_no_time_for_all_its_steps() -> None:
+    tight = replace(RULES, first_audio_s=0.75)
+    strange, known = Watchdog(tight), Watchdog(tight)
+    for steps in (3, 3, 4):
+        known.costs.note_reply(steps, has_ended=True)
+
+    all_of_them, few = (
+        one.plan(100.25, spoken_end_s=100.0, prompt=PROMPT) for one in (strange, known)
+    )
+    assert all_of_them.plan.steps < few.plan.steps == 8
+    assert max(all_of_them.expected_s, few.expected_s) <= 0.75
+    assert few.plan.deadline_s is not None
+    assert few.plan.deadline_s < 100.75, "should it want more, it is ended"
 
 
 def test_below_min_steps_it_says_so() -> None:
