@@ -215,8 +215,8 @@ class Watchdog:
 
                 continue
 
-            # What is set aside holds for strays; the margin goes beyond them, not on top of them.
-            more_s = max(0.0, margin * left.usual_s - left.ahead_s)
+            # K did not make the other stages miss: their margin does not grow.
+            more_s = (min(margin, MARGIN) - 1) * left.ahead_s
             if cost_s * margin + more_s <= left.seconds:
                 return number
 
@@ -246,8 +246,7 @@ class Watchdog:
         if fitting > self._bottom or eager <= self._bottom:
             return eager
 
-        # It fits, but without a margin: it need not be late, and gets no other K.
-        return self._bottom if self.given is Given.PROMPTNESS else self._rung
+        return self._bottom  # it fits, but without a margin: it gets no other K
 
     @property
     def _margin(self) -> float:
@@ -256,9 +255,10 @@ class Watchdog:
     def _remember(self, before: int) -> None:
         """Count rises that did not last, and forgive old ones."""
         late = self._bottom + 1  # from there on down it is no matter of what fits
+        has_failed = before < min(self._rung, self._bottom)  # below, K is the same
         if min(self._rung, late) < min(before, late):
             self._rose_at = self._turns
-        elif self._rung > before and self._turns - self._rose_at <= LASTS_TURNS:
+        elif has_failed and self._turns - self._rose_at <= LASTS_TURNS:
             self._failed, self._failed_at = self._failed + 1, self._turns
             self._rose_at = -FORGETS_TURNS
         elif self._failed and self._turns - self._failed_at >= FORGETS_TURNS:

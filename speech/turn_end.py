@@ -59,13 +59,14 @@ _ASKS = re.compile(
 _ASKS_FOR_A_THING = _listed("what what's which who who's whose where where's")
 _WHOLE = re.compile(
     r"(?:(?:please|okay|ok|yes|well|oh|no) )?"
-    r"(?:yes|no|yeah|yep|nope|thanks|thank you|thank you very much|many thanks|hello|hi"
-    r"|good morning|good afternoon|good evening|goodbye|bye|bye bye|see you|stop|wait|hold on"
+    r"(?:yes|no|yeah|yep|nope|thanks|thank you|thank you very much|many thanks"
+    r"|goodbye|bye|bye bye|see you|stop|wait|hold on"
     r"|go on|go ahead|carry on|keep going|continue"
     r"|repeat that|say that again|never mind|no thanks|no thank you|yes please|sure|of course"
-    r"|all right|alright|that's all|that is all|help|great|perfect|sorry|pardon|.+ please)"
+    r"|all right|alright|that's all|that is all|help|great|perfect|pardon|.+ please)"
 )
-"""Said whole, though they are no questions."""
+"""Said whole, though they are no questions. A greeting and "sorry" are not among them: what is asked
+mostly follows, after a breath."""
 _SENTENCES = re.compile(r"[.!?]\s+(?=[A-Za-z])")
 """Where one sentence ends and the next begins; the point in a number is none."""
 _FEWEST_WORDS = 3

@@ -88,6 +88,9 @@ def test_what_breaks_off_is_incomplete(text: str) -> None:
         "Do you know where the loom is?",
         "How much?",
         "The museum.",
+        "Hello.",
+        "Good morning!",
+        "Sorry.",
         "On Friday. We are friends.",
     ],
 )
