@@ -65,8 +65,8 @@ _WHOLE = re.compile(
     r"|repeat that|say that again|never mind|no thanks|no thank you|yes please|sure|of course"
     r"|all right|alright|that's all|that is all|help|great|perfect|pardon|.+ please)"
 )
-"""Said whole, though they are no questions. A greeting and "sorry" are not among them: what is asked
-mostly follows, after a breath."""
+"""Said whole, though they are no questions. A greeting and "sorry" are not among them: what is
+asked mostly follows, after a breath."""
 _SENTENCES = re.compile(r"[.!?]\s+(?=[A-Za-z])")
 """Where one sentence ends and the next begins; the point in a number is none."""
 _FEWEST_WORDS = 3
