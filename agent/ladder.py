@@ -74,12 +74,16 @@ TOLD = {
 """How each rung is told; {steps} and {canvas} are its own."""
 
 
-def ladder(*, steps: int, min_steps: int, canvas: int, shortest: int) -> tuple[Rung, ...]:
-    """All rungs, from the top. min_steps above steps is taken for steps."""
+def ladder(
+    *, steps: int, min_steps: int, canvas: int, shortest: int, last: int
+) -> tuple[Rung, ...]:
+    """All rungs, from the top. min_steps above steps is taken for steps. shortest: canvas of a
+    planned reply; last: of one that there is no time for."""
     least = max(1, min(min_steps, steps))
     narrow = min(canvas, shortest)
     rungs = [Rung(given, steps, canvas) for given in Given if given < Given.STEPS]
     rungs += [Rung(Given.STEPS, k, canvas) for k in range(steps - 1, least - 1, -1)]
     sizes = [*range(canvas - NARROWER, narrow, -NARROWER), *([narrow] if narrow < canvas else [])]
     rungs += [Rung(Given.CANVAS, least, size) for size in sizes]
-    return (*rungs, Rung(Given.PROMPTNESS, least, narrow), Rung(Given.WRITER, least, narrow))
+    late = Rung(Given.PROMPTNESS, least, narrow)
+    return (*rungs, late, Rung(Given.WRITER, least, min(narrow, last)))

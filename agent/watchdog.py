@@ -53,6 +53,7 @@ class Watchdog:
             min_steps=plan.min_steps,
             canvas=plan.canvas,
             shortest=rules.shortest,
+            last=rules.last,
         )
         self._bottom = max(i for i, r in enumerate(self._ladder) if r.given < Given.PROMPTNESS)
         self._rung = 0
@@ -282,6 +283,7 @@ class Watchdog:
             wanted,
             steps=rung.steps,
             canvas=rung.canvas,
+            shortest=min(rung.canvas, self.rules.shortest),
             min_steps=1 if is_bare else max(1, min(rung.steps, wanted.min_steps)),
             deadline_s=deadline_s if math.isfinite(deadline_s) else None,  # there is no clock
         )

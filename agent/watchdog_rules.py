@@ -10,9 +10,11 @@ from atonce.agent.reply_rules import plan_of
 from atonce.config.schema import Settings
 from atonce.llm.protocols import Plan
 
-SHORTEST_REPLY = 24
-"""Positions: about fifteen words. On 16 the writer's own replies are right in 26 of 100 turns, on
-24 in 72 (llm/embedded/quality.json): a step more is worth less than those."""
+SHORTEST_REPLY = 32
+"""Positions: about twenty words. On 24 the writer's own replies are right in 65 of 100 turns, on 32
+in 78, on 40 in 81 (llm/embedded/quality.json): a few milliseconds are worth less than those."""
+LAST_REPLY = 24
+"""Positions of a reply that there is no time for, and no fact: there every millisecond is late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class WatchdogRules:
     """K where nobody waits for it."""
     shortest: int = SHORTEST_REPLY
     """Canvas below which no reply is planned."""
+    last: int = LAST_REPLY
+    """Canvas of one that there is no time for."""
     endpoint_s: float = 0.0
     """Silence that must pass before a reply may be heard; 0: none, the question is handed over."""
     acknowledged_share: float = 0.1

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 from atonce.llm.protocols import Plan
 
-SHORTEST_CANVAS = 8
-"""Fewer positions hold no sentence."""
 NARROWER = 4
 """By so many positions a canvas is made smaller at a time."""
 MOST_FITTING = 1_000_000.0

@@ -56,6 +56,8 @@ class Plan:
     """Entropy that the entropy rule lets the positions of one step have together, nats."""
     left_bias: float = 0.0
     """What each position further right costs in surety: above 0 replies grow from the left."""
+    shortest: int = 8
+    """It is made no smaller than this."""
     ends_early: bool = True
     """It ends as soon as two steps agree on it without doubt; False: only when nothing is open."""
 

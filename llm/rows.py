@@ -21,7 +21,7 @@ from typing import Protocol
 
 from atonce.config.errors import EngineError, ReplyError
 from atonce.llm.commit import RULES, Guess, Marks, is_calm, outlook, settle
-from atonce.llm.pace import SHORTEST_CANVAS, Cost, Meter, Need, admits, fit, steps_within
+from atonce.llm.pace import Cost, Meter, Need, admits, fit, steps_within
 from atonce.llm.protocols import Cell, Draft, Plan, PromptCache
 
 MOST_ROWS = 8
@@ -96,7 +96,7 @@ class Row:
     def start(self, cost: Cost, *, now_s: float, beside: int) -> None:
         """Make the plan fit the time that is left; beside: positions of the rows that run."""
         pinned = [i for i, token in enumerate(self.canvas) if token != self.marks.mask]
-        shortest = min(len(self.canvas), max(SHORTEST_CANVAS, max(pinned, default=0) + 1))
+        shortest = min(len(self.canvas), max(self.plan.shortest, max(pinned, default=0) + 1))
         kept = fit(self.plan, cost, now_s=now_s, beside=beside, shortest=shortest)
         del self.canvas[kept.canvas :], self.confidences[kept.canvas :]
         self.steps = self._promised = kept.steps

@@ -67,6 +67,7 @@ class BenchLine:
         self._playback = Playback(RATE_HZ)
         self._waiting = np.zeros(0, dtype=np.float32)
         self._is_open = True
+        self._is_said = asyncio.Event()
         self.turn = Turn("")
         self._follows = TalkTurns()
         self.is_listening = asyncio.Event()
@@ -86,6 +87,9 @@ class BenchLine:
             samples = np.zeros(FRAME, dtype=np.float32)
             ready, self._waiting = self._waiting[:FRAME], self._waiting[FRAME:]
             samples[: len(ready)] = ready
+            if not len(self._waiting):
+                self._is_said.set()
+
             if np.abs(samples).max() > AUDIBLE:
                 self.turn.ended_s = at_s - FRAME_S + last_audible_s(samples)
 
@@ -118,11 +122,14 @@ class BenchLine:
         """Speak a question, and wait for the first sound of the reply."""
         turn = self.turn = Turn(question)
         self._waiting = resample(sound, RATE_HZ).samples
+        self._is_said.clear()
         try:
             async with asyncio.timeout(limit_s):
                 await turn.done.wait()
         except TimeoutError:
             pass
+
+        await self._is_said.wait()  # it may be answered in a pause: the rest is no part of the next
 
         return turn
 

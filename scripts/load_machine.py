@@ -42,7 +42,7 @@ EVERY_S = 9.0
 """Between two turns of one talk."""
 JITTER = 0.06
 """Spread of every single cost on an idle machine, logarithmic."""
-RULES = WatchdogRules(1.5, Plan(8, 40, min_steps=2), max_steps=16)
+RULES = WatchdogRules(1.5, Plan(8, 40, min_steps=1), max_steps=16)
 """The default budget; K = 8, so that there is something to give up."""
 CLEAR = 0.5
 """Share of questions that a fact clearly answers (docs/reply-check.md: six of ten that the facts

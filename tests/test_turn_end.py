@@ -20,6 +20,7 @@ from atonce.speech.turn_end import completeness
         "And is there a cafe?",
         "Thank you.",
         "Yes, please.",
+        "Please.",
         "Two tickets for Friday, please.",
         "Stop!",
         "Go on.",

@@ -166,18 +166,19 @@ def test_a_prompt_that_was_read_leaves_more_time() -> None:
 
 
 def test_what_is_given_up_comes_in_the_order_of_the_ladder() -> None:
-    rungs = ladder(steps=4, min_steps=2, canvas=40, shortest=16)
+    rungs = ladder(steps=4, min_steps=2, canvas=40, shortest=16, last=12)
     assert [rung.given for rung in rungs] == sorted(rung.given for rung in rungs)
     assert {rung.given for rung in rungs} == set(Given)
     ks = [rung.steps for rung in rungs if rung.given < Given.CANVAS]
     assert ks == [4, 4, 4, 3, 2]
     sizes = [rung.canvas for rung in rungs if rung.given is Given.CANVAS]
     assert sizes == [36, 32, 28, 24, 20, 16]
+    assert [rung.canvas for rung in rungs[-2:]] == [16, 12]
 
 
 @pytest.mark.parametrize(("steps", "least", "canvas"), [(1, 1, 8), (4, 9, 40), (2, 2, 12)])
 def test_a_ladder_of_odd_settings_still_stands(steps: int, least: int, canvas: int) -> None:
-    rungs = ladder(steps=steps, min_steps=least, canvas=canvas, shortest=16)
+    rungs = ladder(steps=steps, min_steps=least, canvas=canvas, shortest=16, last=12)
     assert rungs[0].steps == steps
     assert all(0 < rung.canvas <= canvas for rung in rungs)
     assert all(1 <= rung.steps <= steps for rung in rungs if rung.given < Given.WRITER)
