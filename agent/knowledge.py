@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from atonce.agent.content_words import stems_of
 from atonce.agent.evidence import read_facts
+from atonce.llm.leaning import leans_by_words
 from atonce.llm.protocols import Exchange, Found, Prompt
 from atonce.llm.ranking import rank
 
@@ -104,7 +105,8 @@ def likeliest_found(prompt: Prompt, found: Found) -> Match | None:
 
 def likeliest_fact(prompt: Prompt) -> Match | None:
     """The fact that the ranking puts first, and how certain it is; None without facts."""
-    scores = rank(prompt.question, prompt.facts, prompt.history)
+    history = prompt.history if leans_by_words(prompt) else ()
+    scores = rank(prompt.question, prompt.facts, history)
 
     if not scores:
         return None

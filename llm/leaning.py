@@ -49,6 +49,9 @@ and with it, and of the logarithm of the chance that none answers with it."""
 MOST_AHEAD, LEAST = 8.0, 1e-4
 MOST_BEHIND = AHEAD_BEHIND * MOST_AHEAD + NONE_BEHIND * math.log(LEAST)
 """The most that what is found with the last turn can be worth."""
+WORDS_LEAN = -2.2
+"""What the words must be worth where nobody can tell what is found with the last turn and without;
+chosen on the training packs, see docs/reply-check.md."""
 SAID, SAME = -1.66, -0.69
 """Worth of the best fact without the last turn being the one that was said last, or the same as
 with it: then the talk tells nothing new."""
@@ -82,6 +85,12 @@ def odds(
 ) -> float:
     """The log-odds that the question leans."""
     return BASE + by_wording(question, facts, last) + by_finding(facts, last, alone, behind)
+
+
+def leans_by_words(prompt: Prompt) -> bool:
+    """Whether the words alone make it likely enough that the last turn is needed."""
+    last = prompt.history[-1] if prompt.history else None
+    return last is not None and by_wording(prompt.question, prompt.facts, last) > WORDS_LEAN
 
 
 def by_wording(question: str, facts: Sequence[str], last: Exchange) -> float:

@@ -77,6 +77,18 @@ def test_a_question_that_no_fact_answers_stays_without(question: str) -> None:
     assert likeliest_fact(prompt(question)) is not None
 
 
+def test_what_was_said_before_matters_only_to_a_question_that_leans_on_it() -> None:
+    before = Exchange("Where are the lockers?", FACTS["lockers"])
+    alone = prompt("When does the cafe close?", before)
+    leaning = prompt("And what about these?", before)
+    for told, name in ((alone, "cafe"), (leaning, "lockers")):
+        match = likeliest_fact(told)
+        assert match is not None
+        assert match.text == FACTS[name]
+
+    assert likeliest_fact(alone) == likeliest_fact(prompt("When does the cafe close?"))
+
+
 def test_without_facts_there_is_nothing_to_read_out() -> None:
     assert best_fact(Prompt("the guide", (), "When do you open?")) is None
     assert likeliest_fact(Prompt("the guide", (), "When do you open?")) is None
