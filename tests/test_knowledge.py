@@ -79,14 +79,14 @@ def test_a_question_that_no_fact_answers_stays_without(question: str) -> None:
 
 def test_what_was_said_before_matters_only_to_a_question_that_leans_on_it() -> None:
     before = Exchange("Where are the lockers?", FACTS["lockers"])
-    alone = prompt("When does the cafe close?", before)
+    alone = prompt("How much is an adult ticket?", before)
     leaning = prompt("And what about these?", before)
-    for told, name in ((alone, "cafe"), (leaning, "lockers")):
+    for told, name in ((alone, "tickets"), (leaning, "lockers")):
         match = likeliest_fact(told)
         assert match is not None
         assert match.text == FACTS[name]
 
-    assert likeliest_fact(alone) == likeliest_fact(prompt("When does the cafe close?"))
+    assert likeliest_fact(alone) == likeliest_fact(prompt("How much is an adult ticket?"))
 
 
 def test_without_facts_there_is_nothing_to_read_out() -> None:
