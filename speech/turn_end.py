@@ -63,7 +63,7 @@ _WHOLE = re.compile(
     r"|goodbye|bye|bye bye|see you|stop|wait|hold on"
     r"|go on|go ahead|carry on|keep going|continue"
     r"|repeat that|say that again|never mind|no thanks|no thank you|yes please|sure|of course"
-    r"|all right|alright|that's all|that is all|help|great|perfect|pardon|(?:.+ )?please)"
+    r"|all right|alright|that's all|that is all|help|great|perfect|pardon|.+ please)"
 )
 """Said whole, though they are no questions. A greeting and "sorry" are not among them: what is
 asked mostly follows, after a breath."""

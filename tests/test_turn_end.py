@@ -20,7 +20,6 @@ from atonce.speech.turn_end import completeness
         "And is there a cafe?",
         "Thank you.",
         "Yes, please.",
-        "Please.",
         "Two tickets for Friday, please.",
         "Stop!",
         "Go on.",
@@ -92,6 +91,7 @@ def test_what_breaks_off_is_incomplete(text: str) -> None:
         "Hello.",
         "Good morning!",
         "Sorry.",
+        "Please.",
         "On Friday. We are friends.",
     ],
 )
