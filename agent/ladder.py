@@ -21,7 +21,7 @@ class Given(IntEnum):
     NOTHING = 0
     """All is as the settings want it."""
     EARLY_DRAFTS = 1
-    """No reply to what was said so far."""
+    """No reply to what breaks off."""
     PARTIALS = 2
     """No transcripts while the person speaks."""
     STEPS = 3

@@ -43,7 +43,7 @@ class Planner(Protocol):
 
     @property
     def drafts_early(self) -> bool:
-        """Replies are begun while the person may still go on."""
+        """Replies are begun even to what breaks off; to all else they are in any case."""
         ...
 
     @property

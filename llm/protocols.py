@@ -57,9 +57,10 @@ class Plan:
     left_bias: float = 0.0
     """What each position further right costs in surety: above 0 replies grow from the left."""
     shortest: int = 8
-    """It is made no smaller than this."""
+    """Positions that a deadline leaves at least."""
     ends_early: bool = True
-    """It ends as soon as two steps agree on it without doubt; False: only when nothing is open."""
+    """The reply ends as soon as two steps agree on it without doubt; False: after K steps, or when
+    nothing is open."""
 
 
 @dataclass(frozen=True, slots=True)
