@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -239,12 +238,6 @@ class CostModel:
 
         if self.load > self._easiest:
             self._load.scale((self._easiest / self.load) ** (1 - share))
-
-    def reserve_s(self, stages: Iterable[Stage]) -> float:
-        """What these stages together hardly ever exceed: they do not all stray at once."""
-        known = list(stages)
-        strays_s = [self.safe_s(stage) - self.usual_s(stage) for stage in known]
-        return sum(map(self.usual_s, known)) + math.hypot(*strays_s)
 
     def note_reply(self, steps: int, *, has_ended: bool) -> None:
         """A reply took so many steps. has_ended: by itself, before K and before its deadline."""

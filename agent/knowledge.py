@@ -25,8 +25,8 @@ MAX_QUESTION_WORDS = (
     80  # half a minute of speech; a longer one would slow the reading of the prompt
 )
 
-# How certain a fact must be to be read out. At 0.6 it is read out for six of ten questions that the
-# facts answer, and for three of ten that they do not (docs/reply-check.md has the curve).
+# How certain a fact must be to be read out. At 0.6 it is read out for 55 of 100 questions that the
+# facts answer, and for 25 that they do not (docs/reply-check.md has the curve).
 CLEAR = 0.6
 # Log-odds that the first fact answers, fitted on the training packs: a base, the worth of the
 # ranking's own log-odds, and of the share of the question's words that the fact has.

@@ -4,7 +4,7 @@ Rule 1. What a reply took is learnt when its first sound is audible: the next pl
         where the reply is cut.
 Rule 2. Lateness counts from the person's last word before the first sound, as it is known then;
         what stages take counts from when they began, also where that was before the last word.
-Rule 3. A reply that was withdrawn teaches what its steps took, and nothing else.
+Rule 3. A reply that was withdrawn teaches what its steps took and how many they were, nothing else.
 """
 
 from __future__ import annotations
@@ -93,8 +93,9 @@ class Pacer:
             prompt=turn.prompt_tokens,
             begun_s=turn.began_s - zero_s,
         )
-        if turn.reply is not None and turn.plan is not None:
-            self._watchdog.note_reply(turn.reply, turn.plan)
+        if turn.source == "denoiser" and turn.draft != "refined":
+            has_ended = turn.steps < turn.planned_steps and not turn.is_forced
+            self._watchdog.costs.note_reply(turn.steps, has_ended=has_ended)
 
     def _judge(self, turn: TalkTurn) -> None:
         """Whether it came late, and whether that was the writer's doing."""

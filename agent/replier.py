@@ -175,8 +175,8 @@ class Replier:
     def _may_begin(self, speech: Speech) -> bool:
         """Where drafts are given up: only what breaks off waits for its end. All else mostly waits
         for its silence alone, and its reply would only be later."""
-        is_over = not speech.is_early or completeness(speech.question) != "incomplete"
-        return is_over or self._planner.drafts_early
+        may_go_on = speech.is_early and not self._planner.drafts_early
+        return not may_go_on or completeness(speech.question) != "incomplete"
 
     def _writer(self, speech: Speech) -> ReplyWriter:
         return ReplyWriter(

@@ -20,11 +20,9 @@ from dataclasses import replace
 
 from atonce.agent.cost_model import CostModel, Stage
 from atonce.agent.ladder import TOLD, Given, Rung, ladder
-from atonce.agent.reply_rules import Reply
 from atonce.agent.timeline import Timeline
 from atonce.agent.watchdog_rules import Decision, Left, WatchdogRules
 from atonce.llm.pace import steps_within
-from atonce.llm.protocols import Plan
 
 MARGIN = 1.15
 """A higher rung must fit so many times: the noise of a step is about a tenth."""
@@ -134,12 +132,6 @@ class Watchdog:
 
         return self._with_free_steps(decision, left, release_s)
 
-    def note_reply(self, reply: Reply, plan: Plan) -> None:
-        """How many steps a reply took that was written by this plan."""
-        if reply.source == "denoiser" and not reply.is_refined:
-            has_ended = reply.steps < plan.steps and not reply.forced
-            self.costs.note_reply(reply.steps, has_ended=has_ended)
-
     def heard(self, first_audio_s: float | None, *, ready_s: float | None = None) -> bool:
         """The turn is over; first_audio_s: since the last sample of speech, None: never came.
         ready_s: when it could have been heard, where it was held for the endpoint.
@@ -188,12 +180,14 @@ class Watchdog:
             passed_s = min(budget_s, self.costs.usual_s(Stage.TRANSCRIPT)) if not late else budget_s
 
         stages = AFTER_WRITING if is_read else (Stage.PROMPT, *AFTER_WRITING)
-        ahead_s = self.costs.reserve_s(stages)
-        usual_s = sum(map(self.costs.usual_s, stages))
+        usual_s = [self.costs.usual_s(stage) for stage in stages]
+        strays_s = [self.costs.safe_s(s) - u for s, u in zip(stages, usual_s, strict=True)]
+        # They hardly ever stray all at once.
+        ahead_s = sum(usual_s) + math.hypot(*strays_s)
         canvas = self.rules.plan.canvas + beside
         stray_s = self.costs.safe_step_s(canvas, prompt) - self.costs.step_s(canvas, prompt)
         left_s = budget_s - passed_s - ahead_s - stray_s  # the last step cannot be taken back
-        return Left(at_s, at_s - passed_s, left_s, ahead_s, usual_s, beside, prompt)
+        return Left(at_s, at_s - passed_s, left_s, ahead_s, sum(usual_s), beside, prompt)
 
     def _cost_s(self, rung: Rung, left: Left) -> float:
         """What a rung takes before the first sound, its rivals' share included."""
@@ -241,13 +235,13 @@ class Watchdog:
 
     def _from_below(self, fitting: int, eager: int) -> int:
         """From a rung that is no matter of what fits; nothing is acknowledged that fits."""
-        if eager <= self._bottom and self.costs.is_guessed:  # a few steps will show it
-            return self._bottom
-
-        if fitting > self._bottom or eager <= self._bottom:
+        if fitting > self._bottom:
             return eager
 
-        return self._bottom  # it fits, but without a margin: it gets no other K
+        if self.costs.is_guessed:  # a few steps will show it
+            return self._bottom
+
+        return min(eager, self._bottom)  # what fits without a margin gets no other K
 
     @property
     def _margin(self) -> float:
@@ -283,7 +277,7 @@ class Watchdog:
             wanted,
             steps=rung.steps,
             canvas=rung.canvas,
-            shortest=min(rung.canvas, self.rules.shortest),
+            shortest=self.rules.shortest,
             min_steps=1 if is_bare else max(1, min(rung.steps, wanted.min_steps)),
             deadline_s=deadline_s if math.isfinite(deadline_s) else None,  # there is no clock
         )
@@ -295,7 +289,7 @@ class Watchdog:
     def _deadline_s(self, rung: Rung, left: Left, step_s: float) -> float:
         """When the last step has to be done; where that is past, when the least can be."""
         until_s = left.spoken_end_s + self.rules.first_audio_s
-        after_s = sum(map(self.costs.safe_s, AFTER_WRITING))
+        after_s = sum(self.costs.safe_s(stage) for stage in AFTER_WRITING)
         least_s = left.ahead_s + rung.steps * step_s
         is_late = rung.given > Given.CANVAS or not self._promised
         return max(until_s - after_s, left.at_s + least_s) if is_late else until_s - after_s

@@ -45,7 +45,7 @@ JITTER = 0.06
 RULES = WatchdogRules(1.5, Plan(8, 40, min_steps=1), max_steps=16)
 """The default budget; K = 8, so that there is something to give up."""
 CLEAR = 0.5
-"""Share of questions that a fact clearly answers (docs/reply-check.md: six of ten that the facts
+"""Share of questions that a fact clearly answers (docs/reply-check.md: 55 of 100 that the facts
 answer)."""
 MOST = 64
 """Steps whose costs are drawn for a turn."""

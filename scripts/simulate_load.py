@@ -118,7 +118,7 @@ def firsts(turns: Sequence[tuple[float, Costs]]) -> list[bool]:
 
 
 def is_hopeless(costs: Costs) -> bool:
-    """Whether one step on the shortest canvas was too much."""
+    """Whether one step on the last canvas was too much."""
     least_s = sum(costs.stages_s.values()) + costs.steps_s(1, RULES.last)
     return least_s > RULES.first_audio_s
 
